@@ -26,9 +26,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("app.json").write_text(TEXT)
     Path("app.json").chmod(0o640)
-    denials = [recorded("mkdirat", 3), recorded("execve"), recorded("bpf")]
+    denials = [recorded("sysinfo", 3), recorded("execve"), recorded("bpf")]
     write_recording(Path("r.json"), recording(calls("program", "read"), denials=denials))
-    Path("web.log").write_bytes(line("fcntl", 3, 1030) + line("mkdirat", count=2))
+    Path("web.log").write_bytes(line("fcntl", 3, 1030) + line("sysinfo", count=2))
     return tmp_path
 
 
@@ -48,8 +48,8 @@ def untouched() -> bool:
 def test_sources_are_merged_and_written_after_the_questions() -> None:
     done = amend("app.json", "--from", "r.json", "--watch-log", "web.log", answers="n\ny\n")
     assert done.exit_code == 0, done.output
-    assert {"mkdirat", "fcntl"} <= names() and not {"execve", "bpf"} & names()
-    assert "+ mkdirat: denied 5 times to /usr/sbin/nginx (r.json, web.log); " in done.output
+    assert {"sysinfo", "fcntl"} <= names() and not {"execve", "bpf"} & names()
+    assert "+ sysinfo: denied 5 times to /usr/sbin/nginx (r.json, web.log); " in done.output
     assert "bpf (once): docker-default" in done.output and "--wider bpf offers it" in done.output
     assert Path("app.json").stat().st_mode & 0o777 == 0o640
 
@@ -75,7 +75,7 @@ def test_without_an_answer_nothing_is_written(answers: str) -> None:
 
 def test_yes_leaves_out_what_is_dangerous_unless_it_is_named() -> None:
     assert amend("app.json", "--from", "r.json", "--yes", "-o", "a.json").exit_code == 0
-    assert untouched() and "mkdirat" in names("a.json") and "execve" not in names("a.json")
+    assert untouched() and "sysinfo" in names("a.json") and "execve" not in names("a.json")
     words = ["--yes", "--allow", "execve", "--wider", "bpf"]
     assert amend("app.json", "--from", "r.json", *words, "-o", "b.json").exit_code == 0
     assert "execve" in names("b.json") and "bpf" not in names("b.json")
@@ -84,7 +84,7 @@ def test_yes_leaves_out_what_is_dangerous_unless_it_is_named() -> None:
 def test_a_dry_run_writes_nothing() -> None:
     done = amend("app.json", "--from", "r.json", "--dry-run", "--ignore", "bpf")
     assert done.exit_code == 0 and untouched() and not Path("app.json.ignored").exists()
-    assert '+        {"names": ["mkdirat"]' in done.output and "--allow execve" in done.output
+    assert '+        {"names": ["sysinfo"]' in done.output and "--allow execve" in done.output
 
 
 def test_ignored_calls_are_kept_beside_the_profile() -> None:
@@ -96,7 +96,7 @@ def test_ignored_calls_are_kept_beside_the_profile() -> None:
         "fcntl(_, 1030)",
     ]
     done = amend("app.json", "--from", "r.json", "--watch-log", "web.log", "--yes")
-    assert {"mkdirat"} == names() - {
+    assert {"sysinfo"} == names() - {
         "read",
         "write",
         "openat",
@@ -132,14 +132,14 @@ def test_json_follows_its_schema() -> None:
 
 
 def test_hostile_names_are_escaped() -> None:
-    Path("web.log").write_bytes(line("mkdirat", exe="/bin/\x1b[2J\nx"))
+    Path("web.log").write_bytes(line("sysinfo", exe="/bin/\x1b[2J\nx"))
     done = amend("app.json", "--watch-log", "web.log", "--yes")
     assert "\x1b" not in done.output and r"/bin/\x1b[2J\nx" in done.output
-    assert "mkdirat" in names()
+    assert "sysinfo" in names()
 
 
 def test_unread_lines_and_hosts_are_named() -> None:
-    Path("web.log").write_bytes(line("mkdirat") + line("rmdir")[:-20])
+    Path("web.log").write_bytes(line("sysinfo") + line("rmdir")[:-20])
     done = amend("app.json", "--watch-log", "web.log", "--dry-run")
     assert "the log is of the host web1, not of this one" in done.stderr
     assert "web.log: line 2 cut off or no line of a denial log" in done.stderr
@@ -180,7 +180,7 @@ def test_a_trial_is_amended_and_enforced() -> None:
     runner = CliRunner()
     assert runner.invoke(cli, ["profile", "audit", "app.json", "-o", "trial.json"]).exit_code == 0
     old = (datetime.now(UTC) - timedelta(hours=29)).isoformat()
-    trial_log(line("mkdirat", answer="log", until=old))
+    trial_log(line("sysinfo", answer="log", until=old))
     words = ["trial.json", "--watch-log", "trial.log"]
     assert amend(*words, "--yes").exit_code == 0
     assert json.loads(Path("trial.json").read_text())["defaultAction"] == "SCMP_ACT_LOG"
@@ -189,14 +189,14 @@ def test_a_trial_is_amended_and_enforced() -> None:
     assert "watched 30 h 0 min on web1" in done.output
     words = ["profile", "diff", "app.json", "new.json", "--arch", "x86_64"]
     shown = runner.invoke(cli, words).output
-    assert shown.startswith("+ mkdirat: newly allowed") and shown.count("newly") == 1
+    assert shown.startswith("+ sysinfo: newly allowed") and shown.count("newly") == 1
 
 
 def test_a_trial_with_new_denials_is_not_enforced() -> None:
     CliRunner().invoke(cli, ["profile", "audit", "app.json", "-o", "trial.json"])
     before = Path("trial.json").read_bytes()
     late = (datetime.now(UTC) - timedelta(hours=3)).isoformat()
-    trial_log(line("mkdirat", answer="log", until=late))
+    trial_log(line("sysinfo", answer="log", until=late))
     done = amend("trial.json", "--watch-log", "trial.log", "--enforce", "--yes")
     assert isinstance(done.exception, SeclatchError) and done.exception.status == 1
     assert "watched 3 h 0 min since the last new denial" in str(done.exception)
