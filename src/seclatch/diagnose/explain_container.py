@@ -117,7 +117,7 @@ def explain_next(
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
     try:
         with contextlib.closing(Ebpf(watched.sights, by_words=True)) as backend:
-            source = _NextFailure(backend, name, find_names)
+            source = _NextFailure(backend, name, find_names, watched.bundles)
             options = watched.make_options(seconds, notify)
             recording = TraceRecorder(backend, source, options).record()
     finally:
@@ -142,11 +142,16 @@ class _NextFailure:
     """Follows all container starts on this host until one has failed."""
 
     def __init__(
-        self, backend: Ebpf, name: str, find_names: Callable[[str], frozenset[str]]
+        self,
+        backend: Ebpf,
+        name: str,
+        find_names: Callable[[str], frozenset[str]],
+        bundles: BundleReader,
     ) -> None:
         self._backend = backend
         self._name = name
         self._find_names = find_names
+        self._bundles = bundles
         self._names: dict[str, frozenset[str]] = {}
         self._looked = 0
         self._next_look = 0.0
@@ -203,10 +208,16 @@ class _NextFailure:
         return RunMetadata((), started, began, ended, complete)
 
     def _is_wanted(self, trace: Trace, session: EnteredSession) -> bool:
-        """Return whether a session's container has the name; asked while it runs, and once."""
+        """Return whether a session's container has the name.
+
+        Engines are asked while it runs, and once; a short one has ended by then, so its monitor's
+        arguments and its bundle count, too.
+        """
         identifier = _find_id(trace, session)
         if not self._names.get(identifier):
-            self._names[identifier] = self._find_names(identifier) | _list_own_names(trace, session)
+            bundle = self._bundles.found.get(session.runtime)
+            own = _list_own_names(trace, session) | (bundle.names if bundle else frozenset())
+            self._names[identifier] = self._find_names(identifier) | own
         by_id = len(self._name) > 2 and identifier.startswith(self._name)
         return not self._name or by_id or self._name in self._names[identifier]
 

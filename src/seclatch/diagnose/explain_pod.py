@@ -66,6 +66,8 @@ def explain_pod(start: PodStart) -> tuple[Explanation, Recording | None]:
             container, source, start.runtime, latched=start.latched
         )
         explanation = _name_profile(explanation, str(file), f"the profile of {start.title}")
+    if explanation.cause == "none":
+        explanation = _limit_to_start(explanation, start)
     return (
         msgspec.structs.replace(
             explanation,
@@ -75,6 +77,21 @@ def explain_pod(start: PodStart) -> tuple[Explanation, Recording | None]:
             fix=explanation.fix if start.file else None,
         ),
         recording,
+    )
+
+
+def _limit_to_start(explanation: Explanation, start: PodStart) -> Explanation:
+    """Say that the start alone was tried: the image's own program may be what fails."""
+    name = start.title.rpartition("/")[2]
+    command = ["seclatch", "explain", "--next", "--name", name]
+    text = "if the pod fails, its own program does: wait for the kubelet's next start of it"
+    if start.pid:
+        command = ["seclatch", "explain", "--container", str(start.pid)]
+        text = "what its own program is denied from now on"
+    return msgspec.structs.replace(
+        explanation,
+        summary="starts under its profile, tried with /bin/true in place of its program",
+        remedies=[Remedy(kind="other", text=text, command=command)],
     )
 
 

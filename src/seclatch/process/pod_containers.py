@@ -23,7 +23,6 @@ from seclatch.model.pod import CONTAINERD_KEYS, PodContainer, PodSelector, read_
 from seclatch.process.containers.container_config import CRI_NAMESPACE
 from seclatch.process.containers.containerd_containers import (
     PATH,
-    SECONDS,
     find_socket,
     run_client,
 )
@@ -39,6 +38,8 @@ from seclatch.profile.parse.load_profile import parse_profile
 
 _DEFAULT_SOCKET = "/run/containerd/containerd.sock"
 KUBELET_PROFILES = Path("/var/lib/kubelet/seccomp")
+_SECONDS = 20.0
+"""Of one query: the answer is all that was asked for, and a node in trouble is slow."""
 _MOST_CONTAINERS = 64
 _MOST_FILES = 256
 _PROGRAM = re.compile(rb"/[\x20-\x7e]*/(?:runc|crun)")
@@ -154,13 +155,15 @@ def _list_ids(words: list[str], selector: PodSelector) -> Iterator[str]:
 
 def _run(*words: str) -> str:
     try:
-        return run_client(*words)
+        return run_client(*words, seconds=_SECONDS)
     except subprocess.CalledProcessError as error:
         reason = str(error.stderr).strip() or f"ctr: status {error.returncode}"
         raise SeclatchError(f"querying containerd: {reason}", status=2) from error
     except subprocess.TimeoutExpired as error:
         raise SeclatchError(
-            f"containerd did not answer within {SECONDS:.0f} s", status=2
+            f"containerd did not answer within {_SECONDS:.0f} s",
+            remedy="crictl ps shows whether it answers at all; systemctl status containerd",
+            status=2,
         ) from error
 
 

@@ -76,3 +76,17 @@ def test_fifo_does_not_block(tmp_path: Path) -> None:
 def test_values_of_wrong_types(config: dict[str, Any]) -> None:
     found = describe_bundle(config, "x")
     assert (found.user, found.no_new_privileges, found.profile) == ((0, 0), False, None)
+
+
+def test_the_names_of_a_pod_s_container() -> None:
+    """A container that ends at once is gone before its engine is asked for them."""
+    annotations = {
+        "io.kubernetes.cri.container-type": "container",
+        "io.kubernetes.cri.sandbox-namespace": "prod",
+        "io.kubernetes.cri.sandbox-name": "shop",
+        "io.kubernetes.cri.container-name": "web",
+    }
+    config = {"process": {}, "annotations": annotations}
+    assert describe_bundle(config, "x").names == {"web", "shop", "prod/shop/web"}
+    for wrong in ({**annotations, "io.kubernetes.cri.sandbox-name": "a/b"}, {}, {"a": 1}):
+        assert not describe_bundle({"process": {}, "annotations": wrong}, "x").names

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from seclatch.diagnose import explain_pod as module
@@ -95,3 +96,24 @@ def test_a_name_is_text_and_no_json(trials: list[tuple[Any, ...]]) -> None:
 def test_without_a_profile_nothing_is_tried(trials: list[tuple[Any, ...]], seccomp: object) -> None:
     found, recording = explain_pod(start(seccomp=seccomp))
     assert (found.seccomp, found.cause, recording, trials) == (False, "none", None, [])
+
+
+@pytest.mark.parametrize(
+    ("pid", "words"),
+    [(0, ["--next", "--name", "web"]), (12, ["--container", "12"])],
+    ids=["ended", "running"],
+)
+def test_a_start_that_succeeds_says_what_was_not_tried(
+    monkeypatch: pytest.MonkeyPatch, pid: int, words: list[str]
+) -> None:
+    """A pod in CrashLoopBackOff starts; it is its own program that fails."""
+
+    def try_container(container: Any, file: Path, runtime: str, *, latched: bool) -> Any:
+        fine = {"seccomp": False, "cause": "none", "status": 0, "remedies": []}
+        return msgspec.structs.replace(tried(str(file)), **fine), None
+
+    monkeypatch.setattr(module, "try_container", try_container)
+    explanation, _ = explain_pod(start(pid=pid))
+    assert "tried with /bin/true in place of its program" in explanation.summary
+    [remedy] = explanation.remedies
+    assert remedy.command == ["seclatch", "explain", *words]

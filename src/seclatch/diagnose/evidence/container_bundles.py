@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from seclatch.errors import SeclatchError
+from seclatch.model.pod import find_keys, read_pod
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import Segment, Trace, TracedProcess
 
@@ -32,13 +33,15 @@ _STATES = ("/run/runc", "/run/crun")
 class BundleContainer:
     """The configuration that a runtime was given.
 
-    `source` names the file; `seccomp` is the profile as it is written there.
+    `source` names the file; `seccomp` is the profile as it is written there; `names` are those of a
+    pod's container, as a CRI implementation writes them.
     """
 
     source: str
     seccomp: object = None
     no_new_privileges: bool = False
     user: tuple[int, int] = (0, 0)
+    names: frozenset[str] = frozenset()
 
     @cached_property
     def profile(self) -> Profile | None:
@@ -184,7 +187,14 @@ def describe_bundle(config: dict[str, Any], source: str) -> BundleContainer:
         _get_object(config, "linux").get("seccomp"),
         process.get("noNewPrivileges") is True,
         (_get_id(user.get("uid")), _get_id(user.get("gid"))),
+        _list_pod_names(_get_object(config, "annotations")),
     )
+
+
+def _list_pod_names(annotations: dict[str, Any]) -> frozenset[str]:
+    keys = find_keys(annotations)
+    names = read_pod(annotations, keys) if keys else None
+    return frozenset({names.container, names.pod, str(names)} - {""}) if names else frozenset()
 
 
 def _get_object(holder: dict[str, Any], key: str) -> dict[str, Any]:

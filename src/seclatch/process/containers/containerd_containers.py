@@ -61,14 +61,14 @@ def find_socket(found: FoundContainer) -> str:
     return f"/proc/{found.monitor}/root{found.address.removeprefix('unix://')}"
 
 
-def run_client(*words: str) -> str:
+def run_client(*words: str, seconds: float = SECONDS) -> str:
     """Run `ctr`; return its output. Raises OSError and subprocess.SubprocessError."""
     done = subprocess.run(
         words,
         capture_output=True,
         text=True,
         errors="backslashreplace",
-        timeout=SECONDS,
+        timeout=seconds,
         check=True,
         stdin=subprocess.DEVNULL,
     )
