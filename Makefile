@@ -11,6 +11,7 @@ DEB_PACKAGES := debhelper dh-python pybuild-plugin-pyproject python3-all python3
 	ninja-build musl-tools lintian mmdebstrap python3-click python3-jinja2 python3-msgspec python3-rich \
 	python3-tomlkit python3-yaml
 ARM64_PACKAGES := qemu-system-arm
+KUBERNETES_PACKAGES := openssl iptables iproute2
 HOSTS_PACKAGES := qemu-system-x86 kmod ubuntu-archive-keyring
 SOURCES := pyproject.toml $(wildcard native/*.[ch] native/*/*.[ch]) native/CMakeLists.txt
 STAMP := $(VENV)/.built
@@ -19,7 +20,7 @@ WHEEL_STAMP := $(VENV)/.wheels
 FUZZ_SECONDS ?= 300
 
 .PHONY: setup demo test say-how-long check man docs lint bench bpf clean test-packages release test-release wheels test-wheels deb test-deb test-arm64 \
-	test-arm64-programs test-libraries test-newer test-hosts test-all scenes sweep soak fuzz
+	test-arm64-programs test-libraries test-newer test-kubernetes test-hosts test-all scenes sweep soak fuzz
 
 setup: $(STAMP)
 	@:
@@ -113,6 +114,12 @@ test-arm64: $(WHEEL_STAMP)
 test-newer: test-packages $(DEV_STAMP)
 	$(VENV)/bin/python -m tests.newer $(NEWER_ARGS)
 
+# A node of a real cluster: docs/kubernetes.md, pods that fail, restarts. Builds Kubernetes from
+# Debian's source package, once (about ten minutes). KUBERNETES_ARGS="-k churn" runs a part.
+test-kubernetes: test-packages $(DEV_STAMP)
+	@tools/need $(KUBERNETES_PACKAGES)
+	$(VENV)/bin/python -m tests.kubernetes $(KUBERNETES_ARGS)
+
 # The commands on Debian's kernels, oldest to newest, under AppArmor, Yama, lockdown, both cgroups,
 # in QEMU. HOSTS_ARGS="--page docs/hosts.md" writes the page's tables.
 test-hosts: test-packages $(DEV_STAMP)
@@ -147,7 +154,7 @@ fuzz: $(DEV_STAMP)
 
 # By hand: every campaign, besides what CI runs. Takes some hours; docs/sweep.md and
 # docs/hosts.md have tables of the last runs.
-test-all: test lint test-wheels test-deb test-release test-arm64 test-newer test-hosts test-libraries \
+test-all: test lint test-wheels test-deb test-release test-arm64 test-newer test-kubernetes test-hosts test-libraries \
 	test-arm64-programs scenes sweep soak fuzz
 
 # What is known of C libraries and OpenSSL, against those of older and newer Debian suites.

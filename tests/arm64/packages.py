@@ -8,6 +8,7 @@ and apt resolves the dependencies.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -42,6 +43,8 @@ class Apt:
         arches: Sequence[str] = ("arm64",),
         suite: str = SUITE,
         source: str | None = None,
+        *,
+        with_sources: bool = False,
     ) -> None:
         """Take Debian's suite, or the archive of `source`, a line of sources.list(5)."""
         self.folder = folder
@@ -50,7 +53,8 @@ class Apt:
             (folder / each).mkdir(parents=True, exist_ok=True)
         (folder / "state/status").touch()
         sources = folder / "sources.list"
-        sources.write_text(source or _sources(arches, suite))
+        text = source or _sources(arches, suite)
+        sources.write_text(text + re.sub(r"^deb ", "deb-src ", text, flags=re.M) * with_sources)
         configuration = folder / "apt.conf"
         configuration.write_text(
             CONFIGURATION.format(
@@ -109,6 +113,14 @@ class Apt:
         if not path.exists():
             self.run("apt-get", "-q", "download", name, cwd=folder)
         return path
+
+    def source(self, name: str) -> Path:
+        """Fetch the upstream archive of a source package; apt checks its signature."""
+        folder = self.cache / "source"
+        folder.mkdir(exist_ok=True)
+        self.run("apt-get", "-q", "--download-only", "source", name, cwd=folder)
+        [archive] = folder.glob(f"{name}_*.orig.tar.*")
+        return archive
 
     def depends(self, name: str) -> list[str]:
         """Return the first dependencies of a package: what a metapackage stands for."""

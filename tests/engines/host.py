@@ -61,16 +61,21 @@ ENVIRONMENT = {
 
 @dataclass
 class PrivateHost:
-    """A running private host. /run is its scratch space: memory, and short paths for sockets."""
+    """A running private host. /run is its scratch space: memory, and short paths for sockets.
 
+    With `network` it has a network namespace of its own, without any interface that is up.
+    """
+
+    network: bool = False
     group: str = field(default_factory=lambda: f"seclatch-test-{os.getpid()}-{next(_number)}")
     holder: subprocess.Popen[str] = field(init=False)
 
     def start(self) -> PrivateHost:
         """Make the namespaces and mounts; raises when that fails."""
         words = ["sh", "-c", SETUP, "host", " ".join(OVERLAID), " ".join(FOREIGN)]
+        spaces = ["--mount", "--pid", *(["--net"] if self.network else [])]
         self.holder = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *words],
+            ["unshare", *spaces, "--fork", "--kill-child", "--mount-proc", *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -88,6 +93,8 @@ class PrivateHost:
         """Return the command line that runs `words` inside."""
         pid = self.holder.pid
         enter = ["nsenter", f"--mount=/proc/{pid}/ns/mnt"]
+        if self.network:
+            enter.append(f"--net=/proc/{pid}/ns/net")
         return [*enter, f"--pid=/proc/{pid}/ns/pid_for_children", "--", *map(os.fspath, words)]
 
     def run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,13 @@ class Administrator:
     host: PrivateHost
     latches: Path  # directory with seclatch-runc and seclatch-crun
 
-    def __call__(self, *words: str) -> Done:
+    def __call__(
+        self, *words: str, env: Mapping[str, str] | None = None, timeout: float = 60
+    ) -> Done:
         path = f"{self.latches}:{ENVIRONMENT['PATH']}"
-        env = {"PYTHONPATH": str(SOURCES), "PATH": path}
-        return self.host.run(sys.executable, "-c", MAIN, *words, env=env)
+        own = {"PYTHONPATH": str(SOURCES), "PATH": path}
+        command = [sys.executable, "-c", MAIN, *words]
+        return self.host.run(*command, env={**own, **(env or {})}, timeout=timeout)
 
     def must(self, *words: str) -> str:
         done = self(*words)
