@@ -46,6 +46,14 @@ static inline void find_interrupted_call(struct tracee *tracee)
 		tracee->restart = (int)-result;
 }
 
+/* Would the kernel, when the thread goes on from this stop, put the number of restart_syscall(2) in place of
+ * an injected call's that is made where the interrupted one was? */
+static inline bool is_restarted_there(const struct tracee *tracee)
+{
+	(void)tracee;
+	return false;
+}
+
 /* In the stop to which it was brought. */
 static inline void set_restart_at_stop(const struct tracee *tracee, struct registers *registers)
 {
@@ -95,6 +103,12 @@ static inline void find_interrupted_call(struct tracee *tracee)
 	}
 }
 
+/* do_signal() compares pc with the interrupted call's after the stop, and calls setup_restart_syscall(). */
+static inline bool is_restarted_there(const struct tracee *tracee)
+{
+	return tracee->restart == RESTART_BLOCK;
+}
+
 static inline void set_restart_at_stop(const struct tracee *tracee, struct registers *registers)
 {
 	if (!tracee->restart)
@@ -130,6 +144,12 @@ static inline bool has_short_count(const struct tracee *tracee)
 static inline void find_interrupted_call(struct tracee *tracee)
 {
 	tracee->number = -1;
+}
+
+static inline bool is_restarted_there(const struct tracee *tracee)
+{
+	(void)tracee;
+	return false;
 }
 
 static inline void set_restart_at_stop(const struct tracee *tracee, struct registers *registers)

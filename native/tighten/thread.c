@@ -268,12 +268,15 @@ static int find_entry(const struct tracee *tracee, unsigned long *at)
 	const struct abi *abi = registers_abi(&tracee->registers);
 	unsigned char bytes[4];
 
+	bool behind;
+
 	*at = registers_pc(&tracee->registers) - abi->enter_length;
-	if (!inject_read(tracee->tid, *at, bytes, abi->enter_length) &&
-	    !memcmp(bytes, abi->enter, abi->enter_length))
+	behind = !inject_read(tracee->tid, *at, bytes, abi->enter_length) &&
+		 !memcmp(bytes, abi->enter, abi->enter_length);
+	if (behind && !is_restarted_there(tracee))
 		return 0;
 	/* a 64-bit program in a 32-bit call, say: it would be continued by a number of the other table */
-	if (tracee->restart == RESTART_BLOCK)
+	if (!behind && tracee->restart == RESTART_BLOCK)
 		return EBUSY;
 	*at = find_in_vdso(tracee->pid, abi->enter, abi->enter_length);
 	return *at ? 0 : ENOEXEC;
