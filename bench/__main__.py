@@ -14,6 +14,7 @@ from bench import (
     floor,
     gate,
     judge,
+    node,
     notify_gate,
     page,
     phases,
@@ -54,6 +55,7 @@ BENCHMARKS = {
     "fleet": fleet.report,
     "page": page.report,
     "watch": watch.report,
+    "node": node.report,
 }
 
 

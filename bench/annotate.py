@@ -13,10 +13,9 @@ import msgspec
 
 from bench.paired import compare
 from bench.start import make_rootfs
-from seclatch.engines.annotation_recorder import make_script
 from seclatch.model.origin import ContainerImage
-from seclatch.model.recorder_limits import RecorderLimits
 from seclatch.recording.files import recording_file
+from tests.latch.node import recorded_node
 from tests.latch.oci import SCRIPTS, copy_front, make_bundle
 
 FILES = 10_000
@@ -35,30 +34,22 @@ def compare_starts(folder: Path, runs: int) -> None:
     bundle.config["annotations"] = {"seclatch.record": "bench"}
     bundle.write()
     latched = copy_front(folder / "latched", "runc", "/usr/sbin/runc")
-    heeding = copy_front(folder / "heeding", "runc", "/usr/sbin/runc")
-    depot = folder / "depot"
-    depot.mkdir(mode=0o700)
-    recorder = heeding.with_name("recorder")
-    recorder.write_bytes(make_script())
-    recorder.chmod(0o755)
-    limits = RecorderLimits(directory=str(depot), recordings=100_000)
-    recorder.with_suffix(".json").write_bytes(limits.encode())
-    heeding.with_name("runc.record").symlink_to(recorder)
     words = ["run", "--bundle", str(bundle.path)]
     front = [str(SCRIPTS / "seclatch"), "record", "-q", "-o", str(folder / "x.json"), "--"]
 
     print(f"{'':<28} {'latched':>12} {'recorded':>12}   {'ratio':>6}  (quartiles)")
-    for name, prefix, program in (
-        ("by annotation / latched", [], heeding),
-        ("seclatch record / latched", front, latched),
-    ):
-        pair = compare(
-            name,
-            lambda n: [str(latched), *words, f"bench-a{n}"],
-            lambda n, p=prefix, r=program: [*p, str(r), *words, f"bench-b{n}"],
-            runs,
-        )
-        print(pair.row())
+    with recorded_node(folder / "node") as node:
+        for name, prefix, program in (
+            ("by annotation / latched", [], node.front),
+            ("seclatch record / latched", front, latched),
+        ):
+            pair = compare(
+                name,
+                lambda n: [str(latched), *words, f"bench-a{n}"],
+                lambda n, p=prefix, r=program: [*p, str(r), *words, f"bench-b{n}"],
+                runs,
+            )
+            print(pair.row())
 
 
 def merge_many(folder: Path) -> None:

@@ -26,9 +26,9 @@ static bool names_one(const char *text, size_t length, const char *const names[]
 	return false;
 }
 
-/* Opens the configuration; -1 with an errno.  A pipe is not opened: the runtime would miss data read here,
+/* -1 with an errno.  A pipe is not opened: the runtime would miss data read here,
  * and later data would be missed here. */
-static int open_config(const struct call *call)
+int bundle_open(const struct call *call)
 {
 	struct stat file;
 	int dir = open(call->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC), fd, err;
@@ -54,7 +54,7 @@ static int search(const struct call *call, const char *const names[])
 	static char piece[LONGEST + 16384];
 	size_t kept = 0;
 	ssize_t n = 0;
-	int fd = open_config(call), err;
+	int fd = bundle_open(call), err;
 	bool found = false;
 
 	if (fd < 0)

@@ -38,6 +38,8 @@ void call_read(struct call *call, char *const argv[]);
 
 enum bundle { BUNDLE_PLAIN, BUNDLE_HANDLER, BUNDLE_ABSENT, BUNDLE_UNREADABLE };
 
+/* Opens the configuration for reading. */
+int bundle_open(const struct call *call);
 /* BUNDLE_UNREADABLE with an errno. */
 enum bundle bundle_look(const struct call *call);
 bool bundle_mentions(const struct call *call, const char *word);
@@ -68,7 +70,7 @@ void journal_refusal(const char *message);
 /* Writes a line to the system log about a start that goes on. */
 void journal_warning(const char *message);
 
-/* ---- record.c: the recorder, if an annotation requests it ----------------------------------- */
+/* ---- record.c: asks the recorder, if an annotation requests it ------------------------------ */
 
 /* Never prevents the container's start, nor delays it for long. */
 void record_if_asked(const struct call *call);

@@ -114,6 +114,23 @@ int adopt_container(struct bpf_iter__task *ctx)
 	return 0;
 }
 
+/* Follow the tasks no more whose container's recording has ended: their slots are for others. */
+SEC("iter/task")
+int release_containers(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct task_state *state;
+
+	if (!task || task->flags & PF_EXITING) /* that one leaves by itself */
+		return 0;
+	state = find_state(task);
+	if (!state || !has_ended(state->container))
+		return 0;
+	leave_segment(task, state);
+	bpf_task_storage_delete(&tasks, task);
+	return 0;
+}
+
 /* Engines: all threads of the processes in `daemons`, which have a segment already. */
 SEC("iter/task")
 int adopt_daemons(struct bpf_iter__task *ctx)

@@ -69,3 +69,9 @@ static __always_inline int is_open(__u32 number)
 
 	return found && found->open;
 }
+
+/* Whether the recording of a container has ended while the container goes on. */
+static __always_inline int has_ended(__u32 number)
+{
+	return number && !bpf_map_lookup_elem(&containers, &number);
+}

@@ -48,6 +48,8 @@ static void *(*const bpf_ringbuf_reserve)(const void *ring, __u64 size, __u64 fl
 static void (*const bpf_ringbuf_submit)(void *data, __u64 flags) = (void *)132;
 static void *(*const bpf_task_storage_get)(const void *map, const struct task_struct *task,
 					   const void *value, __u64 flags) = (void *)156;
+static long (*const bpf_task_storage_delete)(const void *map, const struct task_struct *task) =
+	(void *)157;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158; /* Linux 5.11 */
 static struct task_struct *(*const bpf_get_current_task)(void) = (void *)35;
 static struct pt_regs *(*const bpf_task_pt_regs)(const struct task_struct *task) =

@@ -63,6 +63,8 @@ int follow_fork(__u64 *ctx)
 			follow_joining(child);
 		return 0;
 	}
+	if (has_ended(parent->container))
+		return 0;
 	state = follow_task(child);
 	if (!state)
 		return 0;

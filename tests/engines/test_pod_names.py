@@ -10,6 +10,7 @@ import grpc
 import jsonschema
 import pytest
 
+from seclatch.engines.annotation_recorder import PROGRAM
 from seclatch.recording.files import recording_file
 from tests.engines import test_pods
 from tests.engines.cri import CONTAINER, POD, Kubelet
@@ -109,7 +110,7 @@ def test_a_recorder_is_in_no_container(kubelet: Kubelet, seclatch: Administrator
     pod = kubelet.run_pod("shop", "seclatch", test_pods.WISH)
     pod.start(*SLEEP, profile=STRICT, name="web")
     processes = json.loads(seclatch.must("ps", "--json"))["processes"]
-    [recorder] = [each for each in processes if "config.json" in each["command"]]
+    [recorder] = [each for each in processes if PROGRAM in each["command"]]
     assert (recorder["container"], recorder["stage"]) == (None, None)
     assert {each["command"][0] for each in ps(seclatch, "--container", "web")} == {SLEEP[0]}
     pod.remove()

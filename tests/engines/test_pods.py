@@ -14,6 +14,7 @@ from tests.engines.cri import CONTAINER, POD, Kubelet
 from tests.engines.host import PrivateHost, wait_until
 from tests.engines.image import IMAGE, make_archive
 from tests.engines.installing import SEEN, STRICT, Administrator
+from tests.engines.node_recorder import install_recorder
 from tests.engines.test_install_containerd import CONFIG, IMPORTING, NVIDIA, TOOLKIT
 from tests.engines.test_record import calls, programs
 from tests.engines.test_record_annotation import ended, flushed, kept
@@ -65,7 +66,7 @@ def kubelet(
     """Provide a CRI client of a containerd with the latch installed and annotations enabled."""
     require(*Containerd.programs)
     seclatch.write(CONFIG, TEXT)
-    seclatch.must("install", "containerd", "--runtime", runtime, "--record-annotations")
+    install_recorder(seclatch, "containerd", "--runtime", runtime)
     containerd = Containerd(own_host, {}, config=CONFIG).begin(tmp_path / "containerd.log")
     kubelet = connect(containerd, image, image_root, tmp_path)
     yield kubelet

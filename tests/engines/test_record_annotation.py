@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from seclatch.engines.annotation_recorder import PROGRAM
 from seclatch.model.recording import Recording
 from seclatch.recording.files import recording_file
 from tests.engines.conftest import require
@@ -19,13 +21,20 @@ from tests.engines.engine import Engine
 from tests.engines.host import PrivateHost, wait_until
 from tests.engines.image import IMAGE
 from tests.engines.installing import STRICT, Administrator
+from tests.engines.node_recorder import (
+    ask_status,
+    install_recorder,
+    list_recorders,
+    start_recorder,
+    stop_recorder,
+)
 from tests.engines.podman import Podman
 from tests.engines.system_log import system_log
 from tests.engines.test_record import calls, programs
 from tests.latch.oci import SCRIPTS
 
 DIRECTORY = "/var/lib/seclatch/recordings"
-INSTALL = ("--record-annotations",)
+CHECK = "recorder of annotated containers ({})"
 
 
 @pytest.fixture(params=["docker", "podman", "containerd"])
@@ -87,7 +96,7 @@ def test_annotated_containers_are_recorded_and_latched(
 ) -> None:
     before = seclatch.tree()
     host = fresh.host
-    seclatch.must("install", fresh.name, "--runtime", runtime, *INSTALL)
+    install_recorder(seclatch, fresh.name, "--runtime", runtime)
     done = fresh.run("/bin/exit42", profile=STRICT, **options(fresh, runtime, "web.1"))
     assert done.returncode == 42, done.stderr
     [recording] = ended(host)
@@ -107,13 +116,14 @@ def test_annotated_containers_are_recorded_and_latched(
     assert any(each.kind == "released" for each in recording.events)
 
     path.unlink()
+    stop_recorder(host)
     seclatch.must("uninstall", fresh.name)
     assert seclatch.tree() == before
 
 
 def test_exec_sessions_and_a_flush_before_the_end(fresh: Engine, seclatch: Administrator) -> None:
     host = fresh.host
-    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
+    install_recorder(seclatch, fresh.name, "--runtime", "runc")
     container = fresh.detach("/bin/sleep", "1000", **options(fresh, "runc", "long"))
     assert fresh.exec(container, "/bin/mkdir", "/tmp/x").returncode == 0
     result = seclatch.must("record", "flush", "long")
@@ -150,7 +160,7 @@ def test_processes_that_share_the_pid_namespace_are_left_out(
     require("dockerd")
     engine = docker(own_host, tmp_path)
     engine.load(image)
-    seclatch.must("install", "docker", "--runtime", "runc", *INSTALL)
+    install_recorder(seclatch, "docker", "--runtime", "runc")
     container = engine.detach("/bin/sleep", "1000", **options(engine, "runc", "one"))
     share = ["--pid", f"container:{container}"]
     assert engine.run("/bin/exit42", extra=share).returncode == 42
@@ -182,9 +192,9 @@ def test_no_annotation_or_no_option_means_no_recording(
     annotated = options(fresh, "runc", "web")
     assert fresh.run("/bin/true", **annotated).returncode == 0
     assert not host.path(DIRECTORY).exists()
-    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
+    install_recorder(seclatch, fresh.name, "--runtime", "runc")
     runtime = annotated["runtime"]
-    # The key as text elsewhere makes the front start the recorder, which exits.
+    # The key as text elsewhere makes the front ask the recorder, which finds none.
     assert fresh.run("/bin/sh", "-c", ": seclatch.record=x", runtime=runtime).returncode == 0
     assert kept(host) == []
     seclatch.must("install", fresh.name, "--runtime", "runc")
@@ -196,7 +206,7 @@ def test_the_image_is_recorded_and_selects_what_is_merged(
     fresh: Engine, seclatch: Administrator, tmp_path: Path
 ) -> None:
     host = fresh.host
-    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
+    install_recorder(seclatch, fresh.name, "--runtime", "runc")
     for name in ("one", "two"):
         container = fresh.detach("/bin/sleep", "1000", **options(fresh, "runc", name))
         wait_until(lambda n=name: flushed(host, seclatch, n).images, "the engine's answer")
@@ -224,7 +234,7 @@ def test_an_invalid_name_starts_the_container_and_records_nothing(
     fresh: Engine, seclatch: Administrator, name: str
 ) -> None:
     host = fresh.host
-    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
+    install_recorder(seclatch, fresh.name, "--runtime", "runc")
     done = fresh.run("/bin/exit42", **options(fresh, "runc", name))
     assert done.returncode == 42, done.stderr
     assert kept(host) == []
@@ -237,7 +247,7 @@ def test_an_invalid_name_starts_the_container_and_records_nothing(
 def test_limits_hold_and_fail_no_start(fresh: Engine, seclatch: Administrator) -> None:
     host = fresh.host
     limits = ("--record-limit", "1", "--record-at-once", "1", "--record-dir", DIRECTORY)
-    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL, *limits)
+    install_recorder(seclatch, fresh.name, "--runtime", "runc", *limits)
     annotated = options(fresh, "runc", "x")
     sleeping = fresh.detach("/bin/sleep", "1000", **annotated)
     assert fresh.run("/bin/exit42", **annotated).returncode == 42
@@ -250,7 +260,7 @@ def test_limits_hold_and_fail_no_start(fresh: Engine, seclatch: Administrator) -
 
 
 def test_a_thousand_annotations(fresh: Engine, seclatch: Administrator) -> None:
-    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
+    install_recorder(seclatch, fresh.name, "--runtime", "runc")
     annotated = options(fresh, "runc", "many")
     more = [word for n in range(1000) for word in ("--annotation", f"key{n}=seclatch.record")]
     extra = [*more, *annotated["extra"]]
@@ -258,60 +268,70 @@ def test_a_thousand_annotations(fresh: Engine, seclatch: Administrator) -> None:
     ended(fresh.host)
 
 
-def test_a_killed_recorder_leaves_its_last_flush(fresh: Engine, seclatch: Administrator) -> None:
+def test_a_killed_recorder_s_recording_is_continued(fresh: Engine, seclatch: Administrator) -> None:
     host = fresh.host
-    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
+    install_recorder(seclatch, fresh.name, "--runtime", "runc")
     container = fresh.detach("/bin/sleep", "1000", **options(fresh, "runc", "killed"))
-    wait_until(lambda: kept(host), "the first part of the recording")
-    [recorder] = recorders(host)
-    os.kill(recorder, signal.SIGKILL)
-    wait_until(lambda: not recorders(host), "its end")
+    flushed(host, seclatch, "killed")
+    [state] = host.path(DIRECTORY).glob(".running-*")
+    wait_until(lambda: '"identity":{' in state.read_text(), "the container to be entered")
+    stop_recorder(host, signal.SIGKILL)
     assert fresh.exec(container, "/bin/exit42").returncode == 42
     [path] = kept(host)
     assert not recording_file.read_recording(path).complete
     assert seclatch("record", "flush", "killed").returncode == 125
+    start_recorder(host)
+    assert fresh.exec(container, "/bin/mkdir", "/tmp/x").returncode == 0
+    fresh.remove(container)
+    [recording] = ended(host)
+    assert len(recording.gaps) == 1
+    assert {words[0] for words in programs(recording)} == {"/bin/sleep", "/bin/mkdir"}
+    assert recording.images
 
 
-def test_a_broken_recorder_delays_no_start_and_is_logged(
+def test_without_a_recorder_containers_start_and_the_log_says_so(
     fresh: Engine, seclatch: Administrator, tmp_path: Path
 ) -> None:
+    """Absent, killed, stopped, without its Python; then one that runs."""
     host = fresh.host
-    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
+    seclatch.must("install", fresh.name, "--runtime", "runc", "--record-annotations")
     annotated = options(fresh, "runc", "x")
-    recorder = host.path(f"/usr/local/lib/seclatch/{fresh.name}/recorder")
-    whole = recorder.read_text()
-    # Ten seconds at most: conmon is the subreaper of orphans and may wait for them when it ends.
-    broken = {
-        "#!/bin/sh\nexit 1\n": "it ended without a report",
-        "#!/bin/sh\nexec sleep 10\n": "it was not ready within 2 seconds",
-        "no program": "Exec format error",
-        whole.replace("#!/", "#!/gone/", 1): "No such file or directory",
-        whole.replace("seclatch.recording", "gone", 1): "it ended without a report",
-    }
+    unrecorded = "not recorded: "
     with system_log(host, tmp_path / "system.log") as lines:
-        for script, reason in broken.items():
-            recorder.write_text(script)
+
+        def run(reason: str) -> None:
             assert fresh.run("/bin/exit42", **annotated).returncode == 42
-            assert [line for line in lines() if "not recorded: " in line and reason in line]
-        recorder.unlink()
-        assert fresh.run("/bin/exit42", **annotated).returncode == 42
-        assert "it is missing" in str(lines())
-        recorder.write_text(whole)
-        recorder.chmod(0o755)
-        before = str(lines()).count("not recorded: ")
+            assert [line for line in lines() if unrecorded in line and reason in line], lines()
+            doctor = json.loads(seclatch("doctor", "--json").stdout)
+            [check] = [
+                each for each in doctor["checks"] if each["name"] == CHECK.format(fresh.name)
+            ]
+            assert check["state"] == "note" and "nothing is recorded" in check["found"]
+
+        run("No such file or directory")
+        start_recorder(host)
+        stop_recorder(host, signal.SIGKILL)
+        run("Connection refused")
+        start_recorder(host)
+        [pid] = list_recorders(host)
+        os.kill(pid, signal.SIGSTOP)
+        run("it did not answer within 2 seconds")
+        os.kill(pid, signal.SIGCONT)
+        wait_until(lambda: ask_status(host), "an answer")
+        before = str(lines()).count(unrecorded)
         assert fresh.run("/bin/exit42", **annotated).returncode == 42
         assert (
             fresh.run("/bin/true", "seclatch.record", runtime=annotated["runtime"]).returncode == 0
         )
         ended(host)
-        assert str(lines()).count("not recorded: ") == before
+        assert str(lines()).count(unrecorded) == before
 
 
 def test_a_reached_size_limit_keeps_older_recordings(
     fresh: Engine, seclatch: Administrator
 ) -> None:
     host = fresh.host
-    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL, "--record-size", "1")
+    install_recorder(seclatch, fresh.name, "--runtime", "runc", "--record-size", "1")
     older = host.path(DIRECTORY) / "older.json.gz"
     with older.open("wb") as file:
         file.truncate((1 << 20) - 1)
@@ -322,32 +342,9 @@ def test_a_reached_size_limit_keeps_older_recordings(
 
 
 def test_without_permission_for_ebpf_the_container_starts_and_the_log_gives_the_reason(
-    fresh: Engine, seclatch: Administrator
+    own_host: PrivateHost, seclatch: Administrator
 ) -> None:
-    host = fresh.host
-    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
-    recorder = host.path(f"/usr/local/lib/seclatch/{fresh.name}/recorder")
-    python, *rest = recorder.read_text().splitlines(keepends=True)
-    real = recorder.with_name("recorder.real")
-    real.write_text("".join([python, *rest]))
-    real.chmod(0o755)
-    lacking = "--bounding-set=-bpf,-perfmon,-sys_admin"
-    recorder.write_text(f'#!/bin/sh\nexec setpriv {lacking} "$0.real" "$@"\n')
-    assert fresh.run("/bin/exit42", **options(fresh, "runc", "x")).returncode == 42
-    wait_until(lambda: "not recorded" in log(host), "the log")
-    assert "CAP_BPF" in log(host)
-    wait_until(lambda: kept(host) == [], "the reserved name to be given back")
-
-
-def recorders(host: PrivateHost) -> list[int]:
-    """Return the pids, outside of the private host, of the recorders in it."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes().split(b"\0")
-            inside = (process / "root").stat() == host.path("/").stat()
-        except OSError:
-            continue
-        if inside and any(word.endswith(b"/recorder") for word in words):
-            found.append(int(process.name))
-    return found
+    seclatch.must("install", "podman", "--runtime", "runc", "--record-annotations")
+    done = own_host.run("setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin", PROGRAM)
+    assert done.returncode == 1
+    assert "CAP_BPF" in done.stderr and "CAP_BPF" in log(own_host)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from seclatch.engines.annotation_recorder import PROGRAM
 from tests.engines.conftest import require
 from tests.engines.docker import Docker
 from tests.engines.host import ENVIRONMENT, PrivateHost, wait_until
 from tests.engines.installing import SEEN, STRICT, Administrator
+from tests.engines.node_recorder import install_recorder, stop_recorder
 
 INSTALLED = "/usr/local/lib/seclatch/docker"
 RUNC = "/usr/local/sbin/runc"  # first on PATH, and in the private host's own /usr/local
@@ -95,16 +97,17 @@ def test_seclatch_is_upgraded(dockerd: Docker, seclatch: Administrator) -> None:
 def test_the_environment_that_installed_it_is_removed(
     dockerd: Docker, seclatch: Administrator
 ) -> None:
-    """The latch needs none of it; the recorder does, and never prevents a start."""
+    """The latch needs none of it; the recorder does, once it is started again."""
     before = seclatch.tree()
-    seclatch.must("install", "docker", "--record-annotations")
+    install_recorder(seclatch, "docker")
     annotated = ("--annotation", "seclatch.record=web")
     recordings = dockerd.host.path("/var/lib/seclatch/recordings")
     assert look(dockerd, *annotated) == BOUND
     wait_until(lambda: list(recordings.glob("web-*")), "the recording")
     kept = sorted(recordings.glob("web-*"))
 
-    recorder = dockerd.host.path(f"{INSTALLED}/recorder")
+    stop_recorder(dockerd.host)
+    recorder = dockerd.host.path(PROGRAM)
     script = recorder.read_text()
     assert sys.executable in script
     recorder.write_text(script.replace(sys.executable, "/opt/removed/bin/python3"))

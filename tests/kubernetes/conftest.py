@@ -15,6 +15,7 @@ from tests.engines.containerd import Containerd
 from tests.engines.host import PrivateHost, wait_until
 from tests.engines.image import make_archive
 from tests.engines.installing import STRICT, Administrator
+from tests.engines.node_recorder import install_recorder
 from tests.engines.test_pods import PAUSE
 from tests.kubernetes.cluster import NODE, Cluster
 from tests.kubernetes.pods import admits_pods
@@ -66,7 +67,7 @@ def cluster(
     programs = Path(PROGRAMS)
     logs = tmp_path_factory.mktemp("logs")
     seclatch.write(CONFIG, TEXT.format(pause=PAUSE, plugins=programs / "cni"))
-    seclatch.must("install", "containerd", "--record-annotations")
+    install_recorder(seclatch, "containerd")
     containerd = Containerd(node, {}, config=CONFIG).begin(logs / "containerd.log")
     pause = make_archive(image_root, logs / "pause.tar", PAUSE, ["/bin/sleep", "100000"])
     for archive in (image, pause):

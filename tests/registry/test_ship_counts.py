@@ -17,6 +17,7 @@ from seclatch.model.origin import ContainerImage
 from seclatch.model.recorder_limits import RecorderLimits
 from seclatch.model.recording import Recording
 from seclatch.recording.annotated.annotation import AnnotationRequest
+from seclatch.recording.annotated.running_state import RunningState, remove_state, write_state
 from seclatch.recording.annotated.spool import RecordingSpool
 from seclatch.recording.files.recording_file import write_recording
 from seclatch.registry.reference import parse_reference
@@ -87,10 +88,12 @@ def test_a_registry_that_is_down_loses_nothing(
 
 def test_what_a_recorder_still_writes_is_left(shipping: ShippingNode) -> None:
     spool = RecordingSpool(RecorderLimits(directory=str(shipping.recordings)))
-    slot, path = spool.claim_slot(AnnotationRequest("web", "3f4c8a"))
+    path = spool.choose_path(AnnotationRequest("web", "3f4c8a"), [])
+    state = RunningState(file=path.name, name="web", identifier="3f4c8a", started="")
+    write_state(shipping.recordings, state)
     write_recording(path, counted("read"))
     assert shipping.ship().merged == 0 and path.exists()
-    os.close(slot)
+    remove_state(shipping.recordings, path.name)
     assert shipping.ship().merged == 1 and not path.exists()
 
 

@@ -139,7 +139,7 @@ MAY_IMPORT = {
         "profile.export cli.shared cli.profile"
     ),
     "cli.record": (
-        "model output report engines process registry fleet recording recording.files "
+        "model output system report engines process registry fleet recording recording.files "
         "recording.ready recording.annotated cli.shared"
     ),
     "cli.kubernetes": "registry fleet cli.shared",

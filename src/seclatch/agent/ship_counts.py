@@ -138,9 +138,9 @@ def _list_finished(folder: Path) -> list[Path]:
     found = sorted(folder.glob(f"*{SUFFIX}"), key=_modified)
     if not found:
         return []
-    # after the listing: a recorder that began since has no file in it
+    # after the listing: a recording that began since has no file in it
     spool = RecordingSpool(RecorderLimits(directory=str(folder)))
-    running = {slot.file for slot in spool.list_running()}
+    running = spool.list_running()
     return [path for path in found if path.name not in running]
 
 

@@ -72,8 +72,8 @@ COMMANDS = {"watch": "Keep `seclatch watch` running as a service of systemd."}
 )
 @click.option(
     "--record-at-once",
-    type=click.IntRange(min=1, max=256),
-    default=16,
+    type=click.IntRange(min=1, max=1024),
+    default=256,
     show_default=True,
     metavar="N",
     help="How many containers may be recorded at the same time.",

@@ -1,9 +1,10 @@
-"""Install the recorder of annotated containers: a root-owned program and its limits.
+"""Install the recorder of annotated containers: a root-owned program, its limits and its service.
 
-The latch looks for `RUNTIME.record`. Without that link annotations are ignored: they are heeded
-only after `install --record-annotations`.
+One recorder serves all engines of a host. The latch looks for `RUNTIME.record`, a link to the
+recorder's socket. Without that link annotations are ignored: they are heeded only after
+`install --record-annotations`; with the last link the recorder goes.
 
-See docs/decisions/0016 (recording by annotation).
+See docs/decisions/0016 (recording by annotation) and 0145 (one recorder a node).
 """
 
 from __future__ import annotations
@@ -18,45 +19,43 @@ from pathlib import Path
 import msgspec
 
 import seclatch
-from seclatch.engines import installed_latch
+from seclatch.engines import installed_latch, recorder_service
 from seclatch.engines.engine import LATCHES, LatchRegistration
 from seclatch.engines.file_change import ChangeStep, FileChange, FileState, read_file
 from seclatch.engines.host_root import HostRoot
 from seclatch.errors import SeclatchError
 from seclatch.model.recorder_limits import RecorderLimits, decode_limits
+from seclatch.system.recorder_client import DEFAULT_SOCKET, ask_recorder
 
-PROGRAM, LIMITS = "recorder", "recorder.json"
-NAMES = (PROGRAM, LIMITS)
+DIRECTORY = f"{LATCHES}/recorder"
+PROGRAM, LIMITS = f"{DIRECTORY}/recorder", f"{DIRECTORY}/recorder.json"
+# Before there was one recorder a node, each engine had its own, which the latch started.
+FORMER_NAMES = ("recorder", "recorder.json")
 RECORDINGS = "*.json.gz"
 _ENGINES = ("docker", "podman", "containerd", "crio")
 _PURPOSES = {PROGRAM: "the recorder of annotated containers", LIMITS: "what it may take"}
+_FORMER_PURPOSE = "the recorder of a former installation"
 _SECONDS = 20
 _MAX_SHEBANG = 127  # Linux before 5.1 (BINPRM_BUF_SIZE)
 # Files other than recordings that recorders leave in their directory.
-_TRACES = (".slot-*", "log", "log.old")
+_TRACES = (".slot-*", ".recorder", ".running-*", "log", "log.old")
 
 SCRIPT = """\
 #!{python} -IS
-# Written by `seclatch install --record-annotations`: records one container for the latch. Without
-# the site module: no .pth file, sitecustomize or user's directory has a say in what root executes.
+# Written by `seclatch install --record-annotations`: records annotated containers for the latch.
+# Without the site module: no .pth file, sitecustomize or user's directory has a say in what root
+# executes.
 import sys
 
 sys.path += {directories}
 
-from seclatch.recording.annotated.container_recorder import main
+from seclatch.process.container_images import find_container_image
+from seclatch.recording.annotated.node_recorder import main
 
-
-def find_image(monitor, identifier):
-    # Only after the container has started: its start does not wait for these modules.
-    from seclatch.process.container_images import find_container_image
-
-    return find_container_image(monitor, identifier)
-
-
-raise SystemExit(main(__file__, find_image))
+raise SystemExit(main(__file__, find_container_image))
 """
 
-MODULES = ("seclatch.recording.annotated.container_recorder", "seclatch.process.container_images")
+MODULES = ("seclatch.recording.annotated.node_recorder", "seclatch.process.container_images")
 
 _LIST = """
 import json, sys
@@ -68,33 +67,56 @@ print(json.dumps(sorted({{file for file in files if file}})))
 
 
 def place_recorder(root: HostRoot, wish: LatchRegistration) -> list[ChangeStep]:
-    """Return the steps that put the recorder and its limits in place, or that remove them."""
+    """Return the steps that put the recorder, its limits and service in place, or remove them."""
     limits = wish.recorder
     if limits is None:
         return remove_recorder(root, wish.engine)
     refuse_unsafe_python(root, MODULES)
     refuse_unsafe_directory(root, limits)
     wanted = {PROGRAM: (make_script(), 0o755), LIMITS: (limits.encode(), 0o644)}
-    steps: list[ChangeStep] = []
+    steps: list[ChangeStep] = list(_remove_former(root, wish.engine))
+    changed = False
     for name, (content, mode) in wanted.items():
-        path = root.resolve(f"{wish.directory}/{name}")
+        path = root.resolve(name)
         present, state = read_file(path), FileState(content, mode, *installed_latch.choose_owner())
         if present is None or not installed_latch.is_as_wanted(present, state):
             steps.append(FileChange(path, present, state, _PURPOSES[name]))
-    return steps
+            changed = True
+    return [*steps, *recorder_service.place_service(root, PROGRAM, limits, changed=changed)]
 
 
 def remove_recorder(root: HostRoot, engine: str) -> list[ChangeStep]:
-    """Return the steps that remove recorder and limits, if present, and what recorders left."""
-    limits = read_limits(root, engine)
-    steps: list[ChangeStep] = []
+    """Return the steps that remove what no other engine needs, and what recorders left."""
+    steps: list[ChangeStep] = list(_remove_former(root, engine))
+    if list_other_engines(root, engine):
+        return steps
+    limits = read_limits(root)
+    steps += recorder_service.remove_service(root)
     for name, purpose in _PURPOSES.items():
-        path = root.resolve(f"{LATCHES}/{engine}/{name}")
+        path = root.resolve(name)
         if present := read_file(path):
             steps.append(FileChange(path, present, None, purpose))
-    if limits and limits.directory not in list_other_directories(root, engine):
+    if limits:
         steps += remove_recorder_files(root, limits)
     return steps
+
+
+def _remove_former(root: HostRoot, engine: str) -> Iterator[FileChange]:
+    for name in FORMER_NAMES:
+        path = root.resolve(f"{LATCHES}/{engine}/{name}")
+        if present := read_file(path):
+            yield FileChange(path, present, None, _FORMER_PURPOSE)
+
+
+def heeds_annotations(root: HostRoot, engine: str) -> bool:
+    """Return whether an engine's latch asks the recorder."""
+    directory = root.resolve(f"{LATCHES}/{engine}")
+    return any(path.is_symlink() for path in directory.glob("*.record"))
+
+
+def list_other_engines(root: HostRoot, engine: str) -> list[str]:
+    """List the other engines whose latches ask the recorder."""
+    return [one for one in _ENGINES if one != engine and heeds_annotations(root, one)]
 
 
 def make_script(script: str = SCRIPT) -> bytes:
@@ -168,15 +190,29 @@ def refuse_unsafe_directory(root: HostRoot, limits: RecorderLimits) -> None:
 
 
 def try_recorder(root: HostRoot, engine: str) -> str | None:
-    """Run the recorder as far as it needs no container; "" if it works, None if there is none."""
-    return try_program(root, f"{LATCHES}/{engine}/{PROGRAM}", f"{LATCHES}/{engine}/{LIMITS}")
+    """Ask the recorder, and try its program; "" if both work, None where it is not wanted."""
+    if not heeds_annotations(root, engine):
+        return None
+    if problem := _run_check(root.resolve(PROGRAM)):
+        return problem
+    if not root.is_host:
+        return ""
+    try:
+        ask_recorder(DEFAULT_SOCKET, "status")
+    except SeclatchError as error:
+        return str(error)
+    return ""
 
 
 def try_program(root: HostRoot, path: str, settings: str) -> str | None:
-    """Run a recorder or supervisor with --check; "" if it works, None without its settings."""
+    """Run a program of the latch's with --check; "" if it works, None without its settings."""
     if read_file(root.resolve(settings)) is None:
         return None
-    program = root.resolve(path)
+    return _run_check(root.resolve(path))
+
+
+def _run_check(program: Path) -> str:
+    """Run a program with --check, as far as it needs no container; "" if it works."""
     try:
         installed_latch.refuse_unsafe_file(program)
         done = subprocess.run(
@@ -199,30 +235,34 @@ def try_program(root: HostRoot, path: str, settings: str) -> str | None:
     return f"{program}: {done.stderr.strip().rpartition(chr(10))[2] or f'status {done.returncode}'}"
 
 
-def read_limits(root: HostRoot, engine: str) -> RecorderLimits | None:
-    """Read the limits of an engine's recorder; None where annotations are not heeded."""
-    file = read_file(root.resolve(f"{LATCHES}/{engine}/{LIMITS}"))
+def read_limits(root: HostRoot) -> RecorderLimits | None:
+    """Read the recorder's limits; None where there is none."""
+    file = read_file(root.resolve(LIMITS))
     try:
         return decode_limits(file.content) if file else None
     except ValueError:
         return None
 
 
-def read_all_limits(root: HostRoot) -> list[RecorderLimits]:
-    """Read the limits of every engine that heeds annotations."""
-    found = (read_limits(root, one) for one in _ENGINES)
-    return [limits for limits in found if limits]
+def list_kept_directories(root: HostRoot, engine: str) -> set[str]:
+    """Return the directories that must stay when this engine's latch goes."""
+    limits = read_limits(root) if list_other_engines(root, engine) else None
+    return {limits.directory, DIRECTORY} if limits else set()
 
 
-def list_other_directories(root: HostRoot, engine: str) -> set[str]:
-    """Return the directories for recordings that other engines' recorders use."""
-    found = (read_limits(root, one) for one in _ENGINES if one != engine)
-    return {limits.directory for limits in found if limits}
+def list_notes(root: HostRoot) -> list[str]:
+    """Return what is left to do where no systemd starts the recorder."""
+    if recorder_service.is_managed(root):
+        return []
+    return [
+        f"no systemd here: have {PROGRAM} started as root by this host's service manager; "
+        "without it annotated containers start unrecorded"
+    ]
 
 
-def note_kept_recordings(root: HostRoot, engine: str) -> list[str]:
+def note_kept_recordings(root: HostRoot) -> list[str]:
     """Return the note that recordings are not removed."""
-    limits = read_limits(root, engine)
+    limits = read_limits(root)
     if limits and any(root.resolve(limits.directory).glob(RECORDINGS)):
         return [f"recordings are kept in {limits.directory}"]
     return []

@@ -19,6 +19,7 @@ from seclatch.engines.file_change import (
 from seclatch.engines.host_root import HostRoot
 from seclatch.errors import SeclatchError
 from seclatch.runtime.find_latch import RUNTIMES
+from seclatch.system.recorder_client import DEFAULT_SOCKET
 
 PURPOSE = "the latch, called in place of the runtime"
 
@@ -41,7 +42,7 @@ def place_latch(
     if wish.mode != "auto":
         links[f"{front.name}.mode"] = wish.mode
     if wish.recorder:
-        links[f"{front.name}.record"] = f"{wish.directory}/recorder"
+        links[f"{front.name}.record"] = DEFAULT_SOCKET
     if wish.running_profiles:
         links[f"{front.name}.tighten"] = f"{wish.directory}/supervisor"
     for name, target in links.items():

@@ -84,7 +84,7 @@ def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistratio
     paths = [*(str(PurePosixPath(path).parent) for path in written), wish.directory, RECORDS]
     private = None
     if wish.recorder:
-        paths.append(wish.recorder.directory)
+        paths += [annotation_recorder.DIRECTORY, wish.recorder.directory]
         private = root.resolve(wish.recorder.directory)
     paths += [wish.running_profiles] if wish.running_profiles else []
     missing = installed_latch.list_missing_directories(root, paths)
@@ -112,7 +112,10 @@ def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistratio
         *fronts,
         *engine.make_live_steps(change, wish),
     ]
-    return InstallPlan(engine, wish, steps, engine.list_notes(wish, after))
+    notes = engine.list_notes(wish, after)
+    if wish.recorder:
+        notes = [*notes, *annotation_recorder.list_notes(root)]
+    return InstallPlan(engine, wish, steps, notes)
 
 
 def plan_uninstall(engine: ContainerEngine, root: HostRoot) -> InstallPlan:
@@ -134,7 +137,7 @@ def plan_uninstall(engine: ContainerEngine, root: HostRoot) -> InstallPlan:
     steps = [*(engine.make_live_steps(change, None) if change else []), *rest]
     steps += remove_state(root, engine, record, removed)
     notes = engine.list_removal_notes() if steps else []
-    kept = annotation_recorder.note_kept_recordings(root, engine.name)
+    kept = annotation_recorder.note_kept_recordings(root)
     return InstallPlan(engine, None, steps, [*notes, *kept])
 
 
@@ -146,8 +149,8 @@ def remove_state(
     The record goes last of all, with the directories that it lies in: until then it names what is
     left to do, should this be interrupted.
     """
-    directories = [f"{LATCHES}/{engine.name}", *OUR_DIRECTORIES]
-    used = annotation_recorder.list_other_directories(root, engine.name)
+    directories = [f"{LATCHES}/{engine.name}", annotation_recorder.DIRECTORY, *OUR_DIRECTORIES]
+    used = annotation_recorder.list_kept_directories(root, engine.name)
     directories += [one for one in record.directories if one not in used] if record else []
     ours = [root.resolve(one) for one in directories]
     above = [one for one in ours if root.resolve(RECORDS).is_relative_to(one)]
@@ -160,10 +163,11 @@ def remove_state(
 
 def list_own_files(root: HostRoot, engine: ContainerEngine, configs: Iterable[str]) -> list[Path]:
     """List every file and link that installing for an engine may write."""
-    names = [*installed_latch.list_names(), *annotation_recorder.NAMES]
+    names = [*installed_latch.list_names(), *annotation_recorder.FORMER_NAMES]
     names += annotation_supervisor.NAMES
+    recorder = [annotation_recorder.PROGRAM, annotation_recorder.LIMITS]
     latches = [root.resolve(f"{LATCHES}/{engine.name}/{name}") for name in names]
-    files = [*configs, record_path(engine.name)]
+    files = [*configs, record_path(engine.name), *recorder]
     return [*(root.resolve(path) for path in files), *latches]
 
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import stat
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ import seclatch
 from seclatch.engines.file_change import ChangeStep, FileChange, FileState, LinkChange, read_file
 from seclatch.engines.host_root import HostRoot
 from seclatch.engines.installed_latch import choose_owner
+from seclatch.engines.systemctl import SystemctlStep, is_booted
 from seclatch.errors import SeclatchError
 
 NAME = "seclatch-watch.service"
@@ -29,8 +28,6 @@ LOG = "/var/log/seclatch/denials.json"
 _CACHE = "/var/cache/seclatch"
 _PRIVATE = ("/tmp", "/var/tmp")  # noqa: S108 (what the service has privately)
 _PURPOSE = "the service that watches denials"
-_RUNNING = Path("/run/systemd/system")  # sd_booted(3)
-_SECONDS = 30
 
 TEMPLATE = """\
 # Written by `seclatch install watch`; `seclatch uninstall watch` removes it.
@@ -88,30 +85,6 @@ class ServicePlan:
     notes: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class SystemctlStep:
-    """A call of systemctl, and the one that undoes it."""
-
-    words: tuple[str, ...]
-    undoing: tuple[str, ...]
-
-    def describe(self) -> str:
-        """Return the command line."""
-        return f"run systemctl {' '.join(self.words)}"
-
-    def diff(self) -> list[str]:
-        """Return nothing beyond the description."""
-        return []
-
-    def apply(self) -> None:
-        """Call systemctl. Raise SeclatchError."""
-        _run_systemctl(self.words)
-
-    def undo(self) -> None:
-        """Call it with the words that undo it."""
-        _run_systemctl(self.undoing)
-
-
 def plan_service(root: HostRoot, options: Sequence[str]) -> ServicePlan:
     """Plan to write, enable and start the service; `options` are further ones of `watch`."""
     if root.is_host:
@@ -128,9 +101,9 @@ def plan_service(root: HostRoot, options: Sequence[str]) -> ServicePlan:
     target = str(link.readlink()) if link.is_symlink() else None
     if target != UNIT:
         steps.append(LinkChange(link, target, UNIT))
-    if steps and _is_booted(root):
-        steps.append(SystemctlStep(("daemon-reload",), ("daemon-reload",)))
-        steps.append(SystemctlStep(("restart", NAME), ("stop", NAME)))
+    if steps and is_booted(root):
+        steps.append(SystemctlStep(NAME, ("daemon-reload",), ("daemon-reload",)))
+        steps.append(SystemctlStep(NAME, ("restart", NAME), ("stop", NAME)))
     _require_directories(unit, link)
     notes = [f"denials are logged to {LOG}", f"systemctl status {NAME} shows whether it runs"]
     return ServicePlan(steps, notes if steps else [])
@@ -142,14 +115,14 @@ def plan_service_removal(root: HostRoot) -> ServicePlan:
     link = root.prefix / LINK.lstrip("/")
     present = _read_own(unit)
     steps: list[ChangeStep] = []
-    if present and _is_booted(root):
-        steps.append(SystemctlStep(("stop", NAME), ("start", NAME)))
+    if present and is_booted(root):
+        steps.append(SystemctlStep(NAME, ("stop", NAME), ("start", NAME)))
     if link.is_symlink():
         steps.append(LinkChange(link, str(link.readlink()), None))
     if present:
         steps.append(FileChange(unit, present, None, _PURPOSE))
-    if present and _is_booted(root):
-        steps.append(SystemctlStep(("daemon-reload",), ("daemon-reload",)))
+    if present and is_booted(root):
+        steps.append(SystemctlStep(NAME, ("daemon-reload",), ("daemon-reload",)))
     log, cache = root.resolve(LOG).parent, root.resolve(_CACHE)
     notes = [f"the log is kept: {log}"] if log.exists() else []
     notes += [f"the cache is kept: {cache} (rm -r removes it)"] if cache.exists() else []
@@ -227,22 +200,3 @@ def _require_directories(*paths: Path) -> None:
                 f"writing {path}: there is no {path.parent}: this host does not run systemd",
                 remedy="start `seclatch watch` by the service manager of this host",
             )
-
-
-def _is_booted(root: HostRoot) -> bool:
-    return root.is_host and _RUNNING.is_dir()
-
-
-def _run_systemctl(words: Sequence[str]) -> None:
-    program = shutil.which("systemctl") or "/usr/bin/systemctl"
-    try:
-        done = subprocess.run(
-            [program, *words], capture_output=True, text=True, timeout=_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise SeclatchError(f"systemctl {' '.join(words)}: {error}") from error
-    if done.returncode:
-        raise SeclatchError(
-            f"systemctl {' '.join(words)}: {done.stderr.strip()}",
-            remedy=f"journalctl -u {NAME} has its messages",
-        )

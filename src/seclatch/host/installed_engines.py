@@ -72,10 +72,14 @@ def check_recorder(engine: str, root: HostRoot) -> Iterator[HostCheck]:
     name = f"recorder of annotated containers ({engine})"
     problem = try_recorder(root, engine)
     if problem:
-        remedy = f"seclatch install {engine} --record-annotations, with the other options as before"
+        remedy = (
+            "systemctl restart seclatch-recorder, and journalctl -u seclatch-recorder for its "
+            f"messages; or seclatch install {engine} --record-annotations again, with the other "
+            "options as before"
+        )
         yield HostCheck(name, CheckState.NOTE, f"nothing is recorded: {problem}", remedy)
     elif problem is not None:
-        yield HostCheck(name, CheckState.OK, "starts, by the Python that it was installed with")
+        yield HostCheck(name, CheckState.OK, "it runs, and answers")
 
 
 def check_supervisor(engine: str, root: HostRoot) -> Iterator[HostCheck]:

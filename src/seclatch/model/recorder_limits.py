@@ -1,4 +1,4 @@
-"""Limits of the recorder of annotated containers: set at install, read at each start."""
+"""Limits of the recorder of annotated containers: set at install, read when it starts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ DIRECTORY = "/var/lib/seclatch/recordings"
 class RecorderLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where recordings go, and how many there may be.
 
-    Files, `size` bytes of all together, and recorders that run at the same time.
+    Files, `size` bytes of all together, and containers that are recorded at the same time.
     """
 
     directory: str = DIRECTORY
     recordings: int = 1000
     size: int = 1 << 30
-    at_once: int = 16
+    at_once: int = 256
 
     def encode(self) -> bytes:
         """Return the file's bytes; the same limits give the same bytes."""

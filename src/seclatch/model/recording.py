@@ -233,6 +233,16 @@ class LostCounts(msgspec.Struct, frozen=True, kw_only=True):
     arguments: int = 0
 
 
+class RecordingGap(msgspec.Struct, frozen=True, kw_only=True):
+    """A time in which nothing was recorded: the recorder had ended, and was started again.
+
+    Processes that ran before and after it are two in `processes`, the later one `found_running`.
+    """
+
+    began: float
+    ended: float
+
+
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """The whole recording. `complete` is false in a file that a running recorder wrote.
 
@@ -244,7 +254,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     `runtimes` are the base names of the runtimes that entered containers; `images` and `software`
     are those that took part, each once; `contexts` the distinct states that processes refer to;
     `container_names` the names that containers have in their pods; `roles` the program's
-    processes by role, empty in a recording without a mark.
+    processes by role, empty in a recording without a mark; `gaps` are none in a merged one.
     """
 
     schema: int = SCHEMA
@@ -273,6 +283,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     ready: ReadyMark | None = None
     container_names: list[str] = []
     roles: list[RecordedRole] = []
+    gaps: list[RecordingGap] = []
 
 
 def list_container_names(containers: list[RecordedContainer]) -> list[str]:

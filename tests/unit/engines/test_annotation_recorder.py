@@ -37,7 +37,7 @@ def test_the_recorder_imports_without_the_site_module(tmp_path: Path) -> None:
 def test_all_loaded_files_are_listed() -> None:
     files = annotation_recorder.list_loaded_files(annotation_recorder.MODULES)
     names = {file.name for file in files}
-    assert {"container_recorder.py", "container_images.py", "pyvenv.cfg"} <= names
+    assert {"node_recorder.py", "container_images.py", "pyvenv.cfg"} <= names
     assert Path(sys.executable) in files
     assert not [file for file in files if "_seclatch_editable" in file.name]
 
@@ -67,14 +67,12 @@ def test_a_tree_needs_the_recorder_s_python_at_the_same_path(tree: Tree) -> None
             tree.write(str(file), b"")
     made = tree.snapshot()
     tree.run("install", "docker", "--record-annotations")
-    assert tree.path("/usr/local/lib/seclatch/docker/recorder").is_file()
+    assert tree.path("/usr/local/lib/seclatch/recorder/recorder").is_file()
     tree.run("uninstall", "docker")
     assert tree.snapshot() == made
-    gone = annotation_recorder.__file__.replace(
-        "engines/annotation", "recording/annotated/container"
-    )
+    gone = annotation_recorder.__file__.replace("engines/annotation", "recording/annotated/node")
     tree.path(gone).unlink()
-    with pytest.raises(SeclatchError, match=r"container_recorder\.py, and there is none below"):
+    with pytest.raises(SeclatchError, match=r"node_recorder\.py, and there is none below"):
         tree.run("install", "docker", "--record-annotations")
 
 
@@ -92,9 +90,11 @@ def test_a_tree_needs_the_recorder_s_python_at_the_same_path(tree: Tree) -> None
 def test_trying_the_recorder(tmp_path: Path, script: str | None, problem: str) -> None:
     root = HostRoot(tmp_path)
     assert annotation_recorder.try_recorder(root, "docker") is None
-    folder = tmp_path / "usr/local/lib/seclatch/docker"
-    folder.mkdir(parents=True)
-    (folder / "recorder.json").touch()
+    latches = tmp_path / "usr/local/lib/seclatch"
+    (latches / "docker").mkdir(parents=True)
+    (latches / "docker/runc.record").symlink_to("/run/seclatch/recorder.sock")
+    folder = latches / "recorder"
+    folder.mkdir()
     if script is not None:
         (folder / "recorder").write_text(script)
         (folder / "recorder").chmod(0o755)

@@ -14,10 +14,10 @@ from seclatch.cli.main import cli
 from seclatch.engines import watch_service
 from seclatch.engines.file_change import apply_steps
 from seclatch.engines.host_root import HostRoot
+from seclatch.engines.systemctl import SystemctlStep
 from seclatch.engines.watch_service import (
     LINK,
     UNIT,
-    SystemctlStep,
     make_unit,
     plan_service,
     plan_service_removal,
@@ -172,12 +172,12 @@ def test_systemctl_is_called_and_undone(tmp_path: Path, monkeypatch: pytest.Monk
     tool.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/log\ntest "$1" != fail\n')
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    step = SystemctlStep(("restart", "x"), ("stop", "x"))
+    step = SystemctlStep("x.service", ("restart", "x"), ("stop", "x"))
     step.apply()
     step.undo()
     assert (tmp_path / "log").read_text() == "restart x\nstop x\n"
     with pytest.raises(SeclatchError, match="systemctl fail"):
-        SystemctlStep(("fail",), ()).apply()
+        SystemctlStep("x.service", ("fail",), ()).apply()
     assert step.describe() == "run systemctl restart x"
 
 

@@ -47,25 +47,20 @@ def command(record_dir: PurePosixPath | None, name: str | None) -> None:
     elif name.isdigit() and is_recorder(int(name)):
         pids = [int(name)]
     else:
-        pids = _list_annotated(record_dir, name)
+        _mark_annotated(record_dir, name)
+        return
     for pid in pids:
         mark_recorder(pid)
         click.echo(f"marked: the recorder {pid} begins the running phase")
 
 
-def _list_annotated(record_dir: PurePosixPath | None, name: str) -> list[int]:
-    from seclatch.cli.record.spools import find_spools
+def _mark_annotated(record_dir: PurePosixPath | None, name: str) -> None:
+    from seclatch.cli.record.spools import ask
 
     if not name:  # every id begins with nothing
         raise click.UsageError("NAME is empty.")
-    pids = []
-    for spool in find_spools(record_dir):
-        spool.require_private()
-        pids += [
-            slot.pid
-            for slot in spool.list_running()
-            if slot.name == name or slot.identifier.startswith(name)
-        ]
-    if not pids:
-        raise SeclatchError(f"looking for a recorder of {name}: there is none", remedy=_REMEDY)
-    return pids
+    files = ask("mark", name, record_dir)
+    if not files:
+        raise SeclatchError(f"looking for a recording of {name}: there is none", remedy=_REMEDY)
+    for file in files:
+        click.echo(f"marked: {file} begins the running phase")

@@ -1,35 +1,48 @@
-"""Find the directories in which annotated containers are recorded."""
+"""Find the recorder of annotated containers, and ask it."""
 
 from __future__ import annotations
 
 import os
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from seclatch.errors import SeclatchError
+from seclatch.model.recorder_limits import RecorderLimits
 
-if TYPE_CHECKING:
-    from seclatch.recording.annotated.spool import RecordingSpool
+PATIENCE = 60.0
 
 
-def find_spools(directory: PurePosixPath | None) -> list[RecordingSpool]:
-    """Return the spool of a directory, or those of all engines. Raises SeclatchError."""
-    from seclatch.engines.annotation_recorder import read_all_limits
+def ask(verb: str, name: str, directory: PurePosixPath | None) -> list[str]:
+    """Send a request about annotated containers to the recorder; return the files that it names.
+
+    `directory`: where its recordings go; None: as installed. Raises SeclatchError.
+    """
+    from seclatch.system.recorder_client import ask_recorder
+
+    answer = ask_recorder(_find_socket(directory), verb, name, PATIENCE)
+    return list(answer.get("files", ()))
+
+
+def _find_socket(directory: PurePosixPath | None) -> str:
+    from seclatch.engines.annotation_recorder import read_limits
     from seclatch.engines.host_root import HostRoot
-    from seclatch.model.recorder_limits import RecorderLimits
     from seclatch.recording.annotated.spool import RecordingSpool
 
     if os.geteuid() != 0:
         raise SeclatchError(
-            "asking a recorder for its recording: only root may do that", remedy="use sudo"
+            "asking the recorder for a recording: only root may do that", remedy="use sudo"
         )
-    limits = (
-        [RecorderLimits(directory=str(directory))] if directory else read_all_limits(HostRoot())
-    )
-    found = {each.directory: RecordingSpool(each) for each in limits}
-    if not found:
+    limits = RecorderLimits(directory=str(directory)) if directory else read_limits(HostRoot())
+    if limits is None:
         raise SeclatchError(
-            "looking for recorders: no engine records annotated containers on this host",
+            "looking for the recorder: no engine records annotated containers on this host",
             remedy="seclatch install ENGINE --record-annotations",
         )
-    return list(found.values())
+    spool = RecordingSpool(limits)
+    spool.require_private()
+    owner = spool.find_owner()
+    if owner is None:
+        raise SeclatchError(
+            f"looking for the recorder: none writes to {spool.path}",
+            remedy="systemctl restart seclatch-recorder; `seclatch doctor` tries it",
+        )
+    return owner.socket

@@ -42,9 +42,9 @@ class AnnotationRequest:
         return "".join(_SAFE_CHARACTERS.findall(self.identifier))[:12].lstrip(".-") or "container"
 
 
-def read_annotation(bundle: str, config: str, identifier: str) -> AnnotationRequest | None:
-    """Read a bundle's annotation; None if there is none. Raises InputError, OSError."""
-    value = read_bundle_annotations(bundle, config)
+def read_annotation(content: bytes, identifier: str) -> AnnotationRequest | None:
+    """Read the annotation of a configuration; None if there is none. Raises InputError."""
+    value = decode_annotations(content)
     name = value.get(ANNOTATION_KEY)
     keys = find_keys(value)
     # A pod's annotations also reach the container that holds its namespaces.
@@ -70,9 +70,14 @@ def read_bundle_annotations(bundle: str, config: str) -> dict[str, str]:
         os.close(folder)
     with os.fdopen(fd, "rb") as file:
         content = file.read(MAX_SIZE + 1)
+    return decode_annotations(content)
+
+
+def decode_annotations(content: bytes) -> dict[str, str]:
+    """Return the annotations of a configuration. Raises InputError."""
     if len(content) > MAX_SIZE:
-        raise InputError(config, "", f"larger than {MAX_SIZE >> 20} MiB")
+        raise InputError("config.json", "", f"larger than {MAX_SIZE >> 20} MiB")
     try:
         return msgspec.json.decode(content, type=_AnnotationConfig).annotations
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise InputError(config, "", f"not a configuration: {error}") from error
+        raise InputError("config.json", "", f"not a configuration: {error}") from error

@@ -1,9 +1,8 @@
 """The directory of recordings of annotated containers, within limits on number and size.
 
-The directory belongs to root alone, so no other user can put a link or file in the way. Recorders
-share its state in files: each holds a lock on one of `at_once` slots, which the kernel releases
-when it ends, and writes its pid and the name of its recording into the slot. That reserves the name
-before the file exists. Slots are listed and taken under one lock on the directory.
+The directory belongs to root alone, so no other user can put a link or file in the way. One
+recorder writes to it: it holds a lock on the file `.recorder`, in which its socket's path is, and
+which the kernel releases when it ends.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,17 +23,17 @@ from seclatch.recording.annotated.annotation import AnnotationRequest
 
 _LOG = "log"
 _MAX_LOG = 1 << 18
-_TRIES, _PAUSE = 200, 0.005
+_OWNER = ".recorder"
 SUFFIX = ".json.gz"
+STATE_PREFIX, STATE_SUFFIX = ".running-", ".json"
+"""Of the file beside a recording that is being written (`running_state`)."""
 
 
-class SpoolSlot(msgspec.Struct, frozen=True, kw_only=True):
-    """A running recorder: its pid, the name and id of what it records, and its file's name."""
+class SpoolOwner(msgspec.Struct, frozen=True, kw_only=True):
+    """The recorder that writes to the directory: its pid, and its socket."""
 
     pid: int
-    name: str
-    identifier: str
-    file: str
+    socket: str
 
 
 class SpoolLimitError(SeclatchError):
@@ -64,55 +63,39 @@ class RecordingSpool:
                 remedy=f"chown root:root {self.path} && chmod 700 {self.path}",
             )
 
-    def claim_slot(self, request: AnnotationRequest) -> tuple[int, Path]:
-        """Take a free slot and choose an unused file name.
-
-        The slot's descriptor must be kept open. Raises SpoolLimitError, OSError.
-        """
-        with self._lock_directory():
-            slot = self._take_slot()
-            try:
-                path = self._choose_path(request)
-                entry = SpoolSlot(
-                    pid=os.getpid(),
-                    name=request.name,
-                    identifier=request.identifier,
-                    file=path.name,
-                )
-                os.ftruncate(slot, 0)
-                os.pwrite(slot, msgspec.json.encode(entry), 0)
-            except BaseException:
-                os.close(slot)
-                raise
-            return slot, path
-
-    @contextlib.contextmanager
-    def _lock_directory(self) -> Iterator[None]:
-        """Hold the directory's lock. Raises SpoolLimitError, OSError."""
-        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def lock(self, socket: str) -> int:
+        """Become the directory's recorder; the descriptor must be kept. Raises SeclatchError."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(self.path / _OWNER, flags, 0o600)
         try:
-            _take_lock(folder)
-            yield
-        finally:
-            os.close(folder)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            raise SeclatchError(
+                f"opening {self.path}: another recorder writes to it", remedy="stop that one first"
+            ) from None
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, msgspec.json.encode(SpoolOwner(pid=os.getpid(), socket=socket)), 0)
+        return fd
 
-    def _take_slot(self) -> int:
-        for number in range(self.limits.at_once):
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            fd = os.open(self.path / f".slot-{number}", flags, 0o600)
+    def find_owner(self) -> SpoolOwner | None:
+        """Return the running recorder; None if there is none."""
+        path = self.path / _OWNER
+        with contextlib.suppress(OSError, msgspec.DecodeError), path.open("rb") as file:
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                os.close(fd)
-                continue
-            os.ftruncate(fd, 0)  # left by a recorder that has ended
-            return fd
-        raise SpoolLimitError(f"{self.limits.at_once} containers are being recorded already")
+                return msgspec.json.decode(file.read(1 << 16), type=SpoolOwner)
+        return None
 
-    def _choose_path(self, request: AnnotationRequest) -> Path:
-        taken = {recorded.name for recorded in self.list_recordings()} | {
-            recorded.file for recorded in self._list_locked()
-        }
+    def choose_path(self, request: AnnotationRequest, running: Collection[str]) -> Path:
+        """Choose an unused file name; `running`: those of recordings that may have no file yet.
+
+        Raises SpoolLimitError, OSError.
+        """
+        if len(running) >= self.limits.at_once:
+            raise SpoolLimitError(f"{len(running)} containers are being recorded already")
+        taken = {recorded.name for recorded in self.list_recordings()} | set(running)
         if len(taken) >= self.limits.recordings:
             raise SpoolLimitError(f"there are {self.limits.recordings} recordings already")
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
@@ -127,6 +110,11 @@ class RecordingSpool:
         """Return all recordings, unfinished ones too."""
         return [path for path in self.path.iterdir() if path.name.endswith(SUFFIX)]
 
+    def list_running(self) -> set[str]:
+        """Return the names of recordings that this recorder, or the next one, will write to."""
+        states = self.path.glob(f"{STATE_PREFIX}*{STATE_SUFFIX}")
+        return {path.name.removeprefix(STATE_PREFIX).removesuffix(STATE_SUFFIX) for path in states}
+
     def require_room(self, path: Path, size: int) -> None:
         """Raise SpoolLimitError if the file may not be replaced by so many bytes."""
         others = sum(
@@ -137,22 +125,6 @@ class RecordingSpool:
                 f"recordings would take {others + size} bytes, {self.limits.size} are allowed"
             )
 
-    def list_running(self) -> list[SpoolSlot]:
-        """Return the running recorders. Raises SpoolLimitError, OSError."""
-        with (
-            self._lock_directory()
-        ):  # _look takes shared locks, which would hide a free slot from others
-            return [*self._list_locked()]
-
-    def _list_locked(self) -> Iterator[SpoolSlot]:
-        """Yield the slots that are locked and have been written."""
-        for path in sorted(self.path.glob(".slot-*")):
-            with contextlib.suppress(OSError, msgspec.DecodeError), path.open("rb") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    yield msgspec.json.decode(file.read(1 << 16), type=SpoolSlot)
-
     def log(self, sentence: str) -> None:
         """Append a line to the log, which is bounded."""
         path = self.path / _LOG
@@ -162,16 +134,6 @@ class RecordingSpool:
             line = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {sentence}\n"
             with path.open("a") as file:
                 file.write(line)
-
-
-def _take_lock(folder: int) -> None:
-    """Lock the directory within a second: a stopped recorder must not block a container's start."""
-    for _ in range(_TRIES):
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        time.sleep(_PAUSE)
-    raise SpoolLimitError("another recorder has kept the directory locked for a second")
 
 
 def _read_size(path: Path) -> int:

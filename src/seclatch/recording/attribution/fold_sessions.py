@@ -39,9 +39,13 @@ class SessionFolder:
 
     def update(self, trace: Trace, sessions: ExecSessions) -> None:
         """Fold and drop what has ended, if there may be much."""
-        if len(trace.processes) - self._kept_count >= _MIN_GROWTH:
+        if self.is_due(trace):
             self.fold(trace, sessions, time.monotonic_ns() - _MIN_AGE_NS)
             self._kept_count = len(trace.processes)
+
+    def is_due(self, trace: Trace) -> bool:
+        """Return whether there may be much to fold."""
+        return len(trace.processes) - self._kept_count >= _MIN_GROWTH
 
     def fold(self, trace: Trace, sessions: ExecSessions, before: int) -> None:
         """Fold sessions that ended before that time (ns of CLOCK_MONOTONIC).

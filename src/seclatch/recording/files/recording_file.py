@@ -90,6 +90,11 @@ def _read(path: Path) -> bytes:
                 content += file.read(MAX_SIZE)
     except OSError as error:
         raise InputError(str(path), "", error.strerror or "cannot be read") from error
+    return unpack(path, content)
+
+
+def unpack(path: Path, content: bytes) -> bytes:
+    """Decompress a file's content if it is compressed. Raises InputError."""
     if content.startswith(_GZIP):
         content = _decompress(path, content)
     if len(content) > MAX_SIZE:

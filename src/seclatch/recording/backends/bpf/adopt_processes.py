@@ -22,6 +22,9 @@ from seclatch.system import bpf
 _MAX_PASSES = 32
 
 
+ITERATOR = "adopt_container"
+
+
 def adopt(probe: Probe, scope: ContainerScope, *, process: int = 0, number: int = ONLY) -> int:
     """Follow all tasks of a container, and of `process`, with their descendants; return how many.
 
@@ -29,7 +32,7 @@ def adopt(probe: Probe, scope: ContainerScope, *, process: int = 0, number: int 
     """
     watch_container(probe, scope, number=number, joined=False)
     adopt_also(probe, process, number=number)
-    added = run_iterator(probe, "adopt_container")
+    added = run_iterator(probe, ITERATOR)
     watch_container(probe, scope, number=number)
     return added
 
@@ -39,18 +42,20 @@ def run_iterator(probe: Probe, name: str) -> int:
 
     Raises OSError, bpf.VerifierError.
     """
-    program = probe.load(name)
+    program = probe.iterator(name)
     first = before = probe.adopted()
-    try:
-        for _ in range(_MAX_PASSES):
-            _run(program)
-            added = probe.adopted()
-            if added == before:
-                break
-            before = added
-    finally:
-        os.close(program)
+    for _ in range(_MAX_PASSES):
+        _run(program)
+        added = probe.adopted()
+        if added == before:
+            break
+        before = added
     return before - first
+
+
+def release(probe: Probe) -> None:
+    """Follow no task any more of containers that were forgotten. Raises OSError, VerifierError."""
+    _run(probe.iterator("release_containers"))
 
 
 def _run(program: int) -> None:

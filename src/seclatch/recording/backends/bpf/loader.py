@@ -35,6 +35,7 @@ class Probe:
         self._loader = loader
         self._links: list[int] = []
         self._register = -1
+        self._iterators: dict[str, int] = {}
         self.attached: list[str] = []
         self._control = loader.use(".data").map_memory(size=mmap.PAGESIZE)
         self.globals = loader.use(".bss").map_memory(size=mmap.PAGESIZE)
@@ -50,6 +51,15 @@ class Probe:
     def load(self, name: str) -> int:
         """Load a further program, answer its descriptor. Raises OSError, bpf.VerifierError."""
         return self._loader.load(name)
+
+    def iterator(self, name: str) -> int:
+        """Load an iterator at its first use, which takes ten times as long as running it.
+
+        Raises OSError, bpf.VerifierError.
+        """
+        if name not in self._iterators:
+            self._iterators[name] = self._loader.load(name)
+        return self._iterators[name]
 
     def attach(self, name: str) -> None:
         """Load and attach a program. Raises OSError, bpf.VerifierError."""
@@ -85,6 +95,9 @@ class Probe:
     def close(self) -> None:
         """Give everything back."""
         self.detach()
+        for program in self._iterators.values():
+            os.close(program)
+        self._iterators = {}
         if self._register >= 0:
             os.close(self._register)
             self._register = -1

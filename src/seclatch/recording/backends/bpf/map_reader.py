@@ -248,12 +248,15 @@ class Harvest:
 
     def has_tasks(self, processes: set[int]) -> bool:
         """Whether a thread of one of these processes lives, or of one whose begin was lost."""
+        found = (self._trace.segments.get(segment) for segment in self._list_inhabited())
+        return any(each is None or each.process in processes for each in found)
+
+    def _list_inhabited(self) -> Iterator[int]:
+        """Yield the segments that have a task; the slots' counts of them are never lost."""
         for slot in (abi.OVERFLOW_SLOT, *self._given()):
             segment, tasks = _SLOT_TASKS.unpack_from(self._slots, slot * Slot.SIZE)
-            found = self._trace.segments.get(segment) if tasks else None
-            if tasks and (found is None or found.process in processes):
-                return True
-        return False
+            if tasks:
+                yield segment
 
     def _given(self) -> range:
         """Slots that the kernel programs have given to segments."""

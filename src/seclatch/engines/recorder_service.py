@@ -1,0 +1,135 @@
+"""The systemd service that keeps the recorder of annotated containers running."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seclatch.engines.file_change import ChangeStep, FileChange, FileState, LinkChange, read_file
+from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installed_latch import choose_owner
+from seclatch.engines.systemctl import SystemctlStep, is_booted
+from seclatch.engines.watch_service import quote_word
+from seclatch.errors import SeclatchError
+from seclatch.model.recorder_limits import RecorderLimits
+
+NAME = "seclatch-recorder.service"
+UNIT = f"/etc/systemd/system/{NAME}"
+LINK = f"/etc/systemd/system/multi-user.target.wants/{NAME}"
+_PURPOSE = "the service of the recorder"
+
+TEMPLATE = """\
+# Written by `seclatch install --record-annotations`; `seclatch uninstall` removes it.
+[Unit]
+Description=Record the system calls of annotated containers
+Documentation=man:seclatch-record(1)
+After=local-fs.target
+Before=docker.service containerd.service crio.service kubelet.service
+
+[Service]
+Type=notify
+ExecStart={program}
+Restart=always
+RestartSec=100ms
+# To the recorder alone: its children write files, and end with it.
+KillMode=mixed
+TimeoutStopSec=90
+RuntimeDirectory=seclatch
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=yes
+
+# BPF, PERFMON: the kernel programs. SYS_PTRACE: namespaces and executables of other users'
+# processes. DAC_READ_SEARCH: what engines say of images. Root's uid, for the socket and the
+# engines'.
+CapabilityBoundingSet=CAP_BPF CAP_PERFMON CAP_SYS_PTRACE CAP_DAC_READ_SEARCH
+NoNewPrivileges=yes
+CacheDirectory=seclatch
+Environment=XDG_CACHE_HOME=/var/cache
+UMask=0077
+ProtectSystem=strict
+ReadWritePaths={directory}
+ProtectHome=read-only
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RestrictAddressFamilies=AF_UNIX AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service bpf
+SystemCallErrorNumber=EPERM
+MemoryMax=1G
+TasksMax=256
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def is_managed(root: HostRoot) -> bool:
+    """Return whether systemd starts the recorder on this root's system."""
+    return root.resolve(UNIT).parent.is_dir() and (is_booted(root) or not root.is_host)
+
+
+def make_unit(program: str, limits: RecorderLimits) -> str:
+    """Return the unit's text. Raises SeclatchError for a path that systemd would read otherwise."""
+    return TEMPLATE.format(program=quote_word(program), directory=quote_word(limits.directory))
+
+
+def place_service(
+    root: HostRoot, program: str, limits: RecorderLimits, *, changed: bool
+) -> list[ChangeStep]:
+    """Return the steps that write, enable and start the service; none without systemd.
+
+    `changed`: the recorder itself is replaced, so a running one is started anew. It continues the
+    recordings of containers that run.
+    """
+    unit = root.resolve(UNIT)
+    if not unit.parent.is_dir():
+        return []
+    present = _read_own(unit)
+    wanted = FileState(make_unit(program, limits).encode(), 0o644, *choose_owner())
+    steps: list[ChangeStep] = []
+    if present is None or present.content != wanted.content:
+        steps.append(FileChange(unit, present, wanted, _PURPOSE, shown=True))
+    link = root.prefix / LINK.lstrip("/")
+    target = str(link.readlink()) if link.is_symlink() else None
+    if target != UNIT and link.parent.is_dir():
+        steps.append(LinkChange(link, target, UNIT))
+    if (steps or changed) and is_booted(root):
+        steps.append(SystemctlStep(NAME, ("daemon-reload",), ("daemon-reload",)))
+        steps.append(SystemctlStep(NAME, ("restart", NAME), ("stop", NAME)))
+    return steps
+
+
+def remove_service(root: HostRoot) -> list[ChangeStep]:
+    """Return the steps that stop and remove the service, if it is there."""
+    unit = root.resolve(UNIT)
+    if not unit.parent.is_dir():
+        return []
+    link = root.prefix / LINK.lstrip("/")
+    present = _read_own(unit)
+    steps: list[ChangeStep] = []
+    if present and is_booted(root):
+        steps.append(SystemctlStep(NAME, ("stop", NAME), ("start", NAME)))
+    if link.is_symlink():
+        steps.append(LinkChange(link, str(link.readlink()), None))
+    if present:
+        steps.append(FileChange(unit, present, None, _PURPOSE))
+    if present and is_booted(root):
+        steps.append(SystemctlStep(NAME, ("daemon-reload",), ("daemon-reload",)))
+    return steps
+
+
+def _read_own(unit: Path) -> FileState | None:
+    """Read the unit. Raises SeclatchError for one that the installer has not written."""
+    present = read_file(unit)
+    if present and not present.content.startswith(TEMPLATE.partition("\n")[0].encode()):
+        raise SeclatchError(
+            f"changing {unit}: `seclatch install` has not written it",
+            remedy="move it away, then run the command again",
+        )
+    return present
