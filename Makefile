@@ -140,6 +140,8 @@ scenes: test-packages $(DEV_STAMP)
 	$(VENV)/bin/python -m bench explain --corpus blind
 	$(VENV)/bin/python -m bench explain --corpus second
 	$(VENV)/bin/python -m bench explain --corpus second-blind
+	$(VENV)/bin/python -m bench explain --corpus third
+	$(VENV)/bin/python -m bench explain --corpus third-blind
 
 # 10,000 latched starts, 40 at a time; then looks for what they have left.
 soak: $(DEV_STAMP)

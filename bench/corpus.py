@@ -1,8 +1,8 @@
 """How good `seclatch explain` is on scenes of real programs (tests/explain/scenes).
 
-`python -m bench explain --corpus dev` (or `second`) explains scenes that may be read while
-`diagnose/` is changed, `--corpus blind` (or `second-blind`) those that may not: of these it prints
-counts alone, unless `--answers`.
+`python -m bench explain --corpus dev` (or `second`, `third`) explains scenes that may be read while
+`diagnose/` is changed, `--corpus blind` (or `second-blind`, `third-blind`) those that may not: of
+these it prints counts alone, unless `--answers`.
 """
 
 from __future__ import annotations

@@ -25,6 +25,16 @@ PACKAGES = """
     dnsmasq-base mosquitto beanstalkd nats-server etcd-server prometheus-node-exporter gosu tini
     opendoas logrotate supervisor aria2 squashfs-tools qemu-utils tmux openssh-server hyperfine
     ed m4 lz4 pigz bzip2 monit uwsgi-core gcc-multilib
+    r-base-core swi-prolog-nox erlang-base luajit mawk ksh93u+m jimsh elvish nickle bc
+    cmake ninja-build ant ccache rcs rpm fakeroot just hugo
+    mariadb-server-core bind9 unbound vsftpd tinyproxy-bin squid chrony openvpn gunicorn
+    puma php-fpm docker-registry prometheus-pushgateway prometheus-alertmanager syncthing
+    borgbackup mercurial subversion fossil age minisign bat eza hexyl fzf micro nano
+    nftables tcpdump wireguard-tools nmap traceroute fping iperf3
+    imagemagick optipng jpegoptim poppler-utils gnuplot-nox rrdtool xorriso
+    btrfs-progs xfsprogs fdisk cryptsetup-bin kmod numactl schedtool stress-ng ltrace firejail
+    fuse-overlayfs uidmap systemd-container crun moreutils parallel pv screen at entr incron
+    libdbd-sqlite3-perl python3-yaml python3-requests python3-psutil ruby-bundler
 """
 # Debian's postgresql has its programs in a folder by version. Scenes have no DNS.
 FINISH = """

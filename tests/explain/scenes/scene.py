@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 FOLDER = Path(__file__).parent
-Part = Literal["dev", "blind", "second", "second-blind"]
-# Two sets, each with a part to develop on and one that is not read; one scene in so many is there.
-SETS: dict[tuple[Part, Part], int] = {("dev", "blind"): 3, ("second", "second-blind"): 2}
+Part = Literal["dev", "blind", "second", "second-blind", "third", "third-blind"]
+# Sets, each with a part to develop on and one that is not read; one scene in so many is there.
+SETS: dict[tuple[Part, Part], int] = {
+    ("dev", "blind"): 3,
+    ("second", "second-blind"): 2,
+    ("third", "third-blind"): 2,
+}
 PARTS: tuple[Part, ...] = tuple(part for parts in SETS for part in parts)
 READ: tuple[Part, ...] = tuple(parts[0] for parts in SETS)
 
