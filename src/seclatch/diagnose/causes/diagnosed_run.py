@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from seclatch.diagnose.denials.failure_chain import find_origin
-from seclatch.diagnose.denials.judge_failure import FailureJudge, FailureVerdict
+from seclatch.diagnose.denials.judge_failure import judge_failure
+from seclatch.diagnose.denials.judged_failure import FailureVerdict
 from seclatch.diagnose.denials.list_denials import DenialCase, RunDenials
 from seclatch.diagnose.evidence.run_evidence import RunEvidence, StderrLine, has_failed
 from seclatch.model.stage import Stage
@@ -80,7 +81,7 @@ class DiagnosedRun:
         cases = self.chain_denials
         if not self.chain or not cases:
             return None
-        return FailureJudge(self.evidence, self.chain, cases).judge()
+        return judge_failure(self.evidence, self.chain, cases)
 
     @cached_property
     def engine_messages(self) -> list[StderrLine]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
-from seclatch.diagnose.denials.judge_failure import FailureVerdict
+from seclatch.diagnose.denials.judged_failure import FailureVerdict
 from seclatch.diagnose.denials.list_denials import DenialCase
 from seclatch.diagnose.evidence.run_evidence import RunEvidence, read_end_signal, read_exit_code
 from seclatch.diagnose.evidence.sentences import describe_denial

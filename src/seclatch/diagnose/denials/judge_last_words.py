@@ -1,0 +1,117 @@
+"""Judge by the last error reported: a denied call gave it, or one that the kernel failed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from seclatch.diagnose.denials.error_lines import (
+    is_consequence,
+    is_warning,
+    names_call,
+    names_path,
+    names_path_below,
+)
+from seclatch.diagnose.denials.judge_kernel_failure import judge_kernel_failure
+from seclatch.diagnose.denials.judge_own_words import judge_parents_words
+from seclatch.diagnose.denials.judged_failure import FailureVerdict, JudgedFailure, quote_last_words
+from seclatch.diagnose.denials.last_words import BestMatch
+from seclatch.diagnose.denials.list_denials import DenialCase
+from seclatch.diagnose.denials.own_words import (
+    is_about,
+    is_frame,
+    is_mistake,
+)
+from seclatch.diagnose.denials.script_outcome import Outcome
+from seclatch.diagnose.evidence.run_evidence import (
+    StderrLine,
+)
+from seclatch.diagnose.evidence.sentences import sounds_like_error
+
+_LEVEL = re.compile(r"^\W*(error|fatal|critical|panic)\b|[\[=\"](error|fatal|ftl)\b", re.IGNORECASE)
+
+
+def judge_last_words(failure: JudgedFailure) -> FailureVerdict | None:
+    """Judge by the call that the last error fits best; None if it fits none."""
+    line = failure.words.last_error
+    if line is None:
+        return None
+    match = failure.words.match(line, failure.cases)
+    if _is_overtaken(failure, line, match):
+        return None
+    ended = match.failed and match.case and match.failed.time < match.case.seen.time
+    nearer = match.case and match.case.denial.fatal and ended  # it did nothing after that
+    if match.case and match.case_fit == match.failed_fit and not nearer:
+        return FailureVerdict(None, match.case)
+    after = match.failed and match.case and match.case.seen.time > match.failed.time
+    if after and match.failed_fit > match.case_fit > 1:
+        return FailureVerdict(None, match.case)
+    if match.case and match.case_fit >= match.failed_fit:
+        return _judge_named_denial(failure, match.case, line)
+    return judge_kernel_failure(failure, match.failed) if match.failed else None
+
+
+def _is_overtaken(failure: JudgedFailure, line: StderrLine, match: BestMatch) -> bool:
+    """Return whether a process of the chain ended over a denial after this line."""
+    return any(
+        case.denial.fatal
+        and case.seen.time > line.time
+        and case.process.id in failure.ids
+        and case is not match.case
+        for case in failure.cases
+    )
+
+
+def _judge_named_denial(
+    failure: JudgedFailure, case: DenialCase, line: StderrLine
+) -> FailureVerdict | None:
+    """Judge a denial that the last error reported is about."""
+    process = failure.evidence.process_of(line.segment)
+    script = failure.judge_script(process)
+    if script is Outcome.IGNORED:
+        return None
+    passed = process.id in failure.certain or script is Outcome.ENDS
+    after, worked = failure.words.list_after(line), failure.has_worked(line, process)
+    others = [one for one in after if not _belongs_to(one.text, case)]
+    if others and (worked or is_warning(line.text)) and _are_mistakes(failure, others):
+        return FailureVerdict(False, None, [quote_last_words(others)])
+    if not passed:
+        return judge_parents_words(failure) or FailureVerdict(None, case)
+    telling = [one for one in others if not case.denial.fatal or sounds_like_error(one.text)]
+    name = case.syscall.name
+    repeated = any(names_call(one.text, name) and not is_warning(one.text) for one in after)
+    if telling or (is_warning(line.text) and not repeated):
+        return FailureVerdict(None, case)
+    if worked and not after and not _complains(line):
+        return FailureVerdict(None, case)
+    return FailureVerdict(True, case, [f"its last words name that error: {line.text}"])
+
+
+def _are_mistakes(failure: JudgedFailure, lines: Sequence[StderrLine]) -> bool:
+    """Return whether lines report a mistake in the program or its input, and no denial."""
+    own = {case.process.id for case in failure.cases}
+    if {failure.evidence.process_of(line.segment).id for line in lines} != own:
+        return False  # those of another process may be about what is missing
+    told = [line.text for line in lines if not is_frame(line.text)]
+    about = any(
+        is_about(text, case.seen, case.syscall.name) for text in told for case in failure.cases
+    )
+    return any(map(is_mistake, told)) and not about
+
+
+def _complains(line: StderrLine) -> bool:
+    """Return whether a line is an error report, and not a remark in passing.
+
+    With its level or the program's name in front, as tools report that then go on (error(3)).
+    """
+    named = re.match(rf"{re.escape(line.program)}(\[\d+\])?: ", line.text)
+    return bool(named or _LEVEL.search(line.text))
+
+
+def _belongs_to(text: str, case: DenialCase) -> bool:
+    """Return whether a line after the last error still belongs to it."""
+    paths = case.seen.paths
+    by_path = any(names_path(text, path) or names_path_below(text, path) for path in paths)
+    if is_mistake(text) and not by_path:
+        return False
+    return by_path or names_call(text, case.syscall.name) or is_consequence(text)
