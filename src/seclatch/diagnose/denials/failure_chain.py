@@ -112,7 +112,7 @@ def find_script_outcome(
     evidence: RunEvidence, parent: TracedProcess, child: TracedProcess
 ) -> ScriptOutcome | None:
     """Return what the parent's script does when the child fails; None if no script is known."""
-    argv, script = evidence.find_script(parent)
+    argv, script = evidence.find_script(parent, child)
     if not script:
         return None
     image = evidence.image(child.segments[-1])

@@ -16,7 +16,6 @@ from seclatch.diagnose.denials.own_words import (
     is_about,
     is_advice,
     is_exception,
-    is_frame,
     is_mistake,
     is_network_error,
 )
@@ -31,7 +30,7 @@ def judge_own_words(failure: JudgedFailure) -> FailureVerdict | None:
     origin = failure.chain[-1]
     for case in reversed(failure.cases):
         written, name = failure.words.list_of(origin, case.seen.time), case.syscall.name
-        lines = [line for line in written if not is_frame(line.text)]
+        lines = failure.drop_quotes(written)
         if not lines or any(find_errnos(line.text) for line in lines):
             return None
         if any(is_about(line.text, case.seen, name) for line in lines):

@@ -10,6 +10,7 @@ from seclatch.diagnose.denials.failure_chain import find_script_outcome, passes_
 from seclatch.diagnose.denials.last_calls import is_work
 from seclatch.diagnose.denials.last_words import LastWords
 from seclatch.diagnose.denials.list_denials import DenialCase
+from seclatch.diagnose.denials.own_words import is_frame, quotes_source
 from seclatch.diagnose.denials.script_outcome import Outcome, ScriptOutcome
 from seclatch.diagnose.denials.stderr_writes import BUFFERED, count_other_writes
 from seclatch.diagnose.evidence.run_evidence import RunEvidence, StderrLine, has_failed
@@ -87,6 +88,15 @@ class JudgedFailure:
             if case.seen.time < call.time < time and is_work(call, evidence.find_syscall(call).name)
         ]
         return len(work) >= _WORK
+
+    def drop_quotes(self, lines: Sequence[StderrLine]) -> list[StderrLine]:
+        """Return lines without those that list a stack or repeat the program's text."""
+        return [
+            line
+            for line in lines
+            if not is_frame(line.text)
+            and not quotes_source(line.text, self.evidence.image(line.segment).argv)
+        ]
 
     def find_parent(self, process: TracedProcess) -> TracedProcess | None:
         """Return the nearest ancestor of a process that is in the chain; None if it is itself."""

@@ -82,7 +82,8 @@ _MISTAKE = re.compile(
     r"ZeroDivision|Unicode\w*|JSONDecode|Recursion|Argument|NoMethod)Error\b|"
     r"\b(IllegalArgument|NullPointer|ClassCast|NumberFormat|IndexOutOfBounds)Exception\b|"
     r"\bundefined\b|\bsyntax\b|\bpars(e|er|ing)\b|\busage\b|by zero\b|\bunrecogni[sz]ed\b|"
-    r"\bunknown (option|flag|command|directive|argument|keyword|parameter|variable|key|section)|"
+    r"\bunknown (?!error|reason|cause|user|group|host|device|syscall|system)\w|"
+    r"\bcommand not found\b|"
     r"\b(invalid|bad|wrong|illegal) (option|value|syntax|literal|number|size|format|json|type|"
     r"expression|token|character|password|directive|configuration|keyword)|\bunbound\b|"
     r"\bunexpected (token|end|character|argument)|\bnot (defined|a (valid|number))\b|"
@@ -104,6 +105,9 @@ _NETWORK = re.compile(
 _NETWORKING = re.compile(
     r"sock|bind|listen|connect|accept|send|recv|poll|select|clone|fork|exec|open|set|ipc|unshare"
 )
+_SHORT = 6
+"""Characters: shorter lines occur in a program's text by chance."""
+
 # Calls that only ask, or give advice: without them a program has less information, and goes on.
 _ADVICE_TEXT = """
 prlimit64 getrlimit setrlimit sched_getaffinity sched_setaffinity sched_setscheduler sched_setattr
@@ -146,6 +150,15 @@ def is_frame(text: str) -> bool:
 def is_network_error(text: str, name: str) -> bool:
     """Return whether words are about the network, and a call has nothing to do with that."""
     return bool(_NETWORK.search(text)) and not _NETWORKING.search(name)
+
+
+def quotes_source(text: str, argv: tuple[str, ...]) -> bool:
+    """Return whether a line repeats the program's own text, given in its arguments.
+
+    Interpreters quote the whole line that failed: the calls and files in it are no report.
+    """
+    lines = (line.strip() for word in argv[1:] for line in word.splitlines())
+    return len(text) > _SHORT and text in lines
 
 
 def is_advice(name: str) -> bool:

@@ -146,9 +146,17 @@ class RunEvidence:
         kind = self.trace.segments[process.segments[0]].kind
         return process.found_running and kind != EventKind.MEMBER
 
-    def find_script(self, process: TracedProcess) -> tuple[tuple[str, ...], str]:
-        """Return the arguments of a process that is a shell, and its script's text; "" if none."""
+    def find_script(
+        self, process: TracedProcess, child: TracedProcess | None = None
+    ) -> tuple[tuple[str, ...], str]:
+        """Return the arguments of a process that is a shell, and its script's text; "" if none.
+
+        `child`: of the shell that started it, which may have exec'd something else since.
+        """
         image = self.image(process.segments[-1])
+        if child is not None:
+            born = self.trace.segments[child.segments[0]].parent
+            image = self.image(born) if born in process.segments else image
         return image.argv, read_script_argument(image) or self.scripts.found.get(image.id, "")
 
     def image(self, segment: int) -> Segment:
