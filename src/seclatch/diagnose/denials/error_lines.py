@@ -26,8 +26,8 @@ _EXCEPTIONS = {
 }
 # The words by which programs name a call, where the call has another name.
 _WORDS = {
-    "clone": "clone fork thread process child",
-    "clone3": "clone clone3 fork thread process child",
+    "clone": "clone fork thread process child pthread_create posix_spawn",
+    "clone3": "clone clone3 fork thread process child pthread_create posix_spawn",
     "fork": "fork process child",
     "vfork": "fork vfork process child",
     "fsopen": "fsopen mount",

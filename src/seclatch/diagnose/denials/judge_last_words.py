@@ -77,7 +77,12 @@ def _judge_named_denial(
         return FailureVerdict(False, None, [quote_last_words(others)])
     if not passed:
         return judge_parents_words(failure) or FailureVerdict(None, case)
-    telling = [one for one in others if not case.denial.fatal or sounds_like_error(one.text)]
+    telling = [
+        one
+        for one in others
+        if (not case.denial.fatal or sounds_like_error(one.text))
+        and (is_mistake(one.text) or failure.has_done_more(line, one))
+    ]
     name = case.syscall.name
     repeated = any(names_call(one.text, name) and not is_warning(one.text) for one in after)
     if telling or (is_warning(line.text) and not repeated):

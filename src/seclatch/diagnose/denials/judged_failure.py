@@ -89,6 +89,18 @@ class JudgedFailure:
         ]
         return len(work) >= _WORK
 
+    def has_done_more(self, line: StderrLine, later: StderrLine) -> bool:
+        """Return whether there is anything but cleaning up between two lines of one process.
+
+        If not, they are one report.
+        """
+        process = self.evidence.process_of(line.segment)
+        if process.id != self.evidence.process_of(later.segment).id:
+            return True
+        calls = self.evidence.list_last_calls(process)
+        between = [call for call in calls if line.time < call.time < later.time]
+        return any(is_work(call, self.evidence.find_syscall(call).name) for call in between)
+
     def drop_quotes(self, lines: Sequence[StderrLine]) -> list[StderrLine]:
         """Return lines without those that list a stack or repeat the program's text."""
         return [
