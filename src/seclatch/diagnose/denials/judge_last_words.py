@@ -19,7 +19,7 @@ from seclatch.diagnose.denials.last_words import BestMatch
 from seclatch.diagnose.denials.list_denials import DenialCase
 from seclatch.diagnose.denials.own_words import (
     is_about,
-    is_frame,
+    is_exception,
     is_mistake,
 )
 from seclatch.diagnose.denials.script_outcome import Outcome
@@ -28,7 +28,10 @@ from seclatch.diagnose.evidence.run_evidence import (
 )
 from seclatch.diagnose.evidence.sentences import sounds_like_error
 
-_LEVEL = re.compile(r"^\W*(error|fatal|critical|panic)\b|[\[=\"](error|fatal|ftl)\b", re.IGNORECASE)
+_LEVEL = re.compile(
+    r"^\W*(error|fatal|critical|panic|abort(ed|ing)?|emerg)\b|[\[=\"](error|fatal|ftl)\b",
+    re.IGNORECASE,
+)
 
 
 def judge_last_words(failure: JudgedFailure) -> FailureVerdict | None:
@@ -73,7 +76,9 @@ def _judge_named_denial(
     passed = process.id in failure.certain or script is Outcome.ENDS
     after, worked = failure.words.list_after(line), failure.has_worked(line, process)
     others = [one for one in after if not _belongs_to(one.text, case)]
-    if others and (worked or is_warning(line.text)) and _are_mistakes(failure, others):
+    raised = any(is_exception(one.text) for one in others) and not _complains(line)
+    harmless = worked or is_warning(line.text) or raised
+    if others and harmless and _are_mistakes(failure, others):
         return FailureVerdict(False, None, [quote_last_words(others)])
     if not passed:
         return judge_parents_words(failure) or FailureVerdict(None, case)
@@ -97,7 +102,7 @@ def _are_mistakes(failure: JudgedFailure, lines: Sequence[StderrLine]) -> bool:
     own = {case.process.id for case in failure.cases}
     if {failure.evidence.process_of(line.segment).id for line in lines} != own:
         return False  # those of another process may be about what is missing
-    told = [line.text for line in lines if not is_frame(line.text)]
+    told = [line.text for line in failure.drop_quotes(lines)]
     about = any(
         is_about(text, case.seen, case.syscall.name) for text in told for case in failure.cases
     )

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from seclatch.diagnose.denials.error_lines import (
     find_errnos,
     is_warning,
     names_call,
+    names_path,
 )
 from seclatch.diagnose.denials.judged_failure import FailureVerdict, JudgedFailure, quote_last_words
 from seclatch.diagnose.denials.later_failures import Relation, relate
 from seclatch.diagnose.denials.list_denials import DenialCase
 from seclatch.diagnose.denials.own_words import (
+    has_topic,
     is_about,
     is_advice,
     is_exception,
     is_mistake,
     is_network_error,
 )
-from seclatch.diagnose.evidence.run_evidence import (
-    read_exit_code,
-)
+from seclatch.diagnose.evidence.run_evidence import StderrLine, read_exit_code
 from seclatch.diagnose.evidence.sentences import sounds_like_error
 
 
@@ -35,6 +36,7 @@ def judge_own_words(failure: JudgedFailure) -> FailureVerdict | None:
             return None
         if any(is_about(line.text, case.seen, name) for line in lines):
             named = any(names_call(line.text, name) for line in lines)
+            named = named or _reports_at_once(failure, case, lines)
             certain = named and case.process.id == origin.id and origin.id in failure.certain
             return FailureVerdict(True, case, [quote_last_words(lines)]) if certain else None
         texts = [line.text for line in lines]
@@ -43,11 +45,30 @@ def judge_own_words(failure: JudgedFailure) -> FailureVerdict | None:
         other = other and case.process.id == origin.id and not _is_followed(failure, case)
         if not own and not other:
             return None
-        harmless = is_advice(name) and any(map(is_mistake, texts))
+        harmless = is_advice(name) or any(map(is_exception, texts))
+        harmless = harmless and any(map(is_mistake, texts))
         if not harmless and not failure.worked_between(case, lines[0].time):
             return None
     facts = [quote_last_words(failure.words.list_of(origin, failure.cases[-1].seen.time))]
     return FailureVerdict(False, None, facts)
+
+
+def _reports_at_once(failure: JudgedFailure, case: DenialCase, lines: Sequence[StderrLine]) -> bool:
+    """Return whether the first lines after a denied call report a failure of such a call's kind.
+
+    Not after other work, nor if an exception says more.
+    """
+    texts = [line.text for line in lines]
+    other = any(is_mistake(text) or is_exception(text) or is_warning(text) for text in texts)
+    if other or is_advice(case.syscall.name) or failure.worked_between(case, lines[0].time):
+        return False
+    name = case.syscall.name
+    paths = [path for path in case.seen.paths if path.count("/") > 1]
+    return any(
+        sounds_like_error(text)
+        and (has_topic(text, name) or any(names_path(text, path) for path in paths))
+        for text in texts
+    )
 
 
 def _is_followed(failure: JudgedFailure, case: DenialCase) -> bool:

@@ -13,6 +13,7 @@ from seclatch.recording.backends.bpf.detail_events import Seen
 
 # What programs call the thing that a call is about, by a part of the call's name.
 _TOPICS = {
+    "sync": "sync disk flush",
     "mkdir": "director folder dir creat mak path",
     "mknod": "creat device node pipe fifo",
     "link": "link creat",
