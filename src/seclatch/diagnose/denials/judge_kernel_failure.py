@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from errno import ECONNREFUSED, ENOENT
+
 from seclatch.diagnose.denials.judged_failure import FailureVerdict, JudgedFailure
 from seclatch.diagnose.denials.later_failures import Relation, relate
 from seclatch.diagnose.denials.list_denials import DenialCase
@@ -13,6 +16,9 @@ from seclatch.diagnose.evidence.run_evidence import (
 )
 from seclatch.model import errno
 from seclatch.recording.backends.bpf.detail_events import Seen
+
+_SERVING = ("bind", "listen")
+_ADDRESS = re.compile(r"(?<=:)\d{2,5}\b|(?<![\w.])/[\w.-]+/[\w./-]+")
 
 
 def judge_kernel_failure(failure: JudgedFailure, failed: Seen) -> FailureVerdict:
@@ -26,10 +32,25 @@ def judge_kernel_failure(failure: JudgedFailure, failed: Seen) -> FailureVerdict
         fact = f"the kernel itself failed {what}, and no denied call has to do with that"
         return FailureVerdict(False, None, [fact], failed)
     case = next(case for one, case in reversed(found) if one is relation)
-    if relation is Relation.MAYBE:
+    if relation is Relation.MAYBE and not _is_at_same_address(failure, case, failed):
         return FailureVerdict(None, case, failed=failed)
     fact = f"without it the kernel failed {what} later, which the program ended over"
     return FailureVerdict(True, case, [fact], failed)
+
+
+def _is_at_same_address(failure: JudgedFailure, case: DenialCase, failed: Seen) -> bool:
+    """Return whether a client was refused at the address at which a failed server was denied.
+
+    By the port or the socket's path that both report.
+    """
+    refused = failed.errno in (ECONNREFUSED, ENOENT) and failure.words.last_error
+    if not refused or case.syscall.name not in _SERVING or not has_failed(case.process):
+        return False
+    if failure.evidence.find_syscall(failed).name != "connect":
+        return False
+    reported = failure.words.list_of(case.process, case.seen.time)
+    addresses = {found for line in reported for found in _ADDRESS.findall(line.text)}
+    return bool(addresses & set(_ADDRESS.findall(refused.text)))
 
 
 def _relate(failure: JudgedFailure, case: DenialCase, failed: Seen) -> Relation:

@@ -18,6 +18,7 @@ from seclatch.diagnose.denials.judged_failure import FailureVerdict, JudgedFailu
 from seclatch.diagnose.denials.last_words import BestMatch
 from seclatch.diagnose.denials.list_denials import DenialCase
 from seclatch.diagnose.denials.own_words import (
+    has_topic,
     is_about,
     is_exception,
     is_mistake,
@@ -89,7 +90,10 @@ def _judge_named_denial(
         and (is_mistake(one.text) or failure.has_done_more(line, one))
     ]
     name = case.syscall.name
-    repeated = any(names_call(one.text, name) and not is_warning(one.text) for one in after)
+    repeated = any(
+        (names_call(one.text, name) or has_topic(one.text, name)) and not is_warning(one.text)
+        for one in after
+    )
     if telling or (is_warning(line.text) and not repeated):
         return FailureVerdict(None, case)
     if worked and not after and not _complains(line):

@@ -9,7 +9,6 @@ from seclatch.diagnose.denials.error_lines import (
     find_errnos,
     is_warning,
     names_call,
-    names_path,
 )
 from seclatch.diagnose.denials.judged_failure import FailureVerdict, JudgedFailure, quote_last_words
 from seclatch.diagnose.denials.later_failures import Relation, relate
@@ -54,21 +53,21 @@ def judge_own_words(failure: JudgedFailure) -> FailureVerdict | None:
 
 
 def _reports_at_once(failure: JudgedFailure, case: DenialCase, lines: Sequence[StderrLine]) -> bool:
-    """Return whether the first lines after a denied call report a failure of such a call's kind.
+    """Return whether lines after a denied call report a failure of such a call's kind.
 
-    Not after other work, nor if an exception says more.
+    With its file in the last of them; or right after it, without other work. Not if an exception
+    or a mistake says more.
     """
     texts = [line.text for line in lines]
     other = any(is_mistake(text) or is_exception(text) or is_warning(text) for text in texts)
-    if other or is_advice(case.syscall.name) or failure.worked_between(case, lines[0].time):
+    if other or is_advice(case.syscall.name):
         return False
-    name = case.syscall.name
+    name, errors = case.syscall.name, [text for text in texts if sounds_like_error(text)]
     paths = [path for path in case.seen.paths if path.count("/") > 1]
-    return any(
-        sounds_like_error(text)
-        and (has_topic(text, name) or any(names_path(text, path) for path in paths))
-        for text in texts
-    )
+    if errors and any(path in errors[-1].split() for path in paths):
+        return True
+    soon = not failure.worked_between(case, lines[0].time)
+    return soon and any(has_topic(text, name) for text in errors)
 
 
 def _is_followed(failure: JudgedFailure, case: DenialCase) -> bool:

@@ -57,7 +57,7 @@ _TOPICS = {
     "setns": "namespace",
     "chroot": "root chroot",
     "sysinfo": "memory sysinfo",
-    "stat": "stat file find found exist",
+    "stat": "stat file found exist",
     "access": "access exist file found",
     "dir": "director",
     "dents": "director list",
@@ -106,8 +106,8 @@ _NETWORK = re.compile(
 _NETWORKING = re.compile(
     r"sock|bind|listen|connect|accept|send|recv|poll|select|clone|fork|exec|open|set|ipc|unshare"
 )
-_SHORT = 6
-"""Characters: shorter lines occur in a program's text by chance."""
+_SHORT, _LONG = 6, 20
+"""Characters: shorter lines occur in a program's text by chance, and longer words are a program."""
 
 # Calls that only ask, or give advice: without them a program has less information, and goes on.
 _ADVICE_TEXT = """
@@ -159,7 +159,8 @@ def quotes_source(text: str, argv: tuple[str, ...]) -> bool:
     Interpreters quote the whole line that failed: the calls and files in it are no report.
     """
     lines = (line.strip() for word in argv[1:] for line in word.splitlines())
-    return len(text) > _SHORT and text in lines
+    quoted = any(len(word) > _LONG and word in text for word in argv[1:])
+    return quoted or (len(text) > _SHORT and text in lines)
 
 
 def is_advice(name: str) -> bool:
