@@ -29,8 +29,9 @@ from seclatch.diagnose.evidence.run_evidence import (
 )
 from seclatch.diagnose.evidence.sentences import sounds_like_error
 
+_RAISED = re.compile(r"[\w.]*(Error|Exception)\b")
 _LEVEL = re.compile(
-    r"^\W*(error|fatal|critical|panic|abort(ed|ing)?|emerg)\b|[\[=\"](error|fatal|ftl)\b",
+    r"^\W*(error|fatal|critical|panic|abort(ed|ing)?|emerg)\b|^E: |[\[=\"](error|fatal|ftl)\b",
     re.IGNORECASE,
 )
 
@@ -83,12 +84,7 @@ def _judge_named_denial(
         return FailureVerdict(False, None, [quote_last_words(others)])
     if not passed:
         return judge_parents_words(failure) or FailureVerdict(None, case)
-    telling = [
-        one
-        for one in others
-        if (not case.denial.fatal or sounds_like_error(one.text))
-        and (is_mistake(one.text) or failure.has_done_more(line, one))
-    ]
+    telling = [one for one in others if _is_another_failure(failure, case, line, one)]
     name = case.syscall.name
     repeated = any(
         (names_call(one.text, name) or has_topic(one.text, name)) and not is_warning(one.text)
@@ -99,6 +95,24 @@ def _judge_named_denial(
     if worked and not after and not _complains(line):
         return FailureVerdict(None, case)
     return FailureVerdict(True, case, [f"its last words name that error: {line.text}"])
+
+
+def _is_another_failure(
+    failure: JudgedFailure, case: DenialCase, line: StderrLine, later: StderrLine
+) -> bool:
+    """Return whether a line after the one about a denial tells of something else.
+
+    What a process writes without any work in between is one report: `test failed`. Words that sound
+    like no failure are of another subject, if the process did not end over the denial, and the
+    line about it was a remark.
+    """
+    failing = sounds_like_error(later.text)
+    if case.denial.fatal and not failing:
+        return False
+    if is_mistake(later.text) or failure.has_done_more(line, later):
+        return True
+    reported = _complains(line) or _RAISED.match(line.text)
+    return not (case.denial.fatal or failing or reported)
 
 
 def _are_mistakes(failure: JudgedFailure, lines: Sequence[StderrLine]) -> bool:
