@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from errno import EACCES, EEXIST, ENOENT, ENOTDIR
 from functools import cache
 from pathlib import PurePosixPath
 
@@ -69,6 +70,12 @@ _WORDS = {
 _SUFFIXES = re.compile(r"(at2?|64|1|2|3|4)$")
 _TEXTS = {os.strerror(number).lower(): number for number in range(1, _LAST_ERRNO + 1)}
 _TEXT = re.compile("|".join(re.escape(text) for text in sorted(_TEXTS, key=len, reverse=True)))
+_IMPLIED = (
+    (re.compile(r"\b(not found|(does not|doesn't|did not) exist|cannot be found)\b"), ENOENT),
+    (re.compile(r"\b(already exists?|exists already)\b"), EEXIST),
+    (re.compile(r"\bnot a directory\b"), ENOTDIR),
+    (re.compile(r"\b(not (readable|writable|writeable|accessible))\b"), EACCES),
+)
 _WARNING = re.compile(
     r"\bwarn(ing)?\b|\bignor(e|ed|ing)\b|\bcontinu(e|ing)\b|\bskip(ped|ping)?\b|fall(ing)? ?back|"
     r"\bnon-fatal\b|\boptional\b|\bnotice\b|\bdisabl(ed|ing)\b|\bwithout\b|\bdebug\b|\binfo\b|"
@@ -101,6 +108,14 @@ def find_errnos(text: str) -> frozenset[int]:
     if not found and re.search(r"\[errno |os error |\bcode: |errno[=:]", text, re.IGNORECASE):
         found = {number for number in numbered if number <= _LAST_ERRNO}
     return frozenset(named - {0} | found)
+
+
+def find_implied_errnos(text: str) -> frozenset[int]:
+    """Return the errors that a line names in a program's own words, such as `not found`.
+
+    They are about a file only if the line names it: a table does not exist either.
+    """
+    return frozenset(number for pattern, number in _IMPLIED if pattern.search(text))
 
 
 def names_path(text: str, path: str) -> bool:

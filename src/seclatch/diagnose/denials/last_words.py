@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from errno import EACCES, EPERM
 from functools import cached_property
 
-from seclatch.diagnose.denials.error_lines import find_errnos, names_call, names_path
+from seclatch.diagnose.denials.error_lines import (
+    find_errnos,
+    find_implied_errnos,
+    names_call,
+    names_path,
+)
 from seclatch.diagnose.denials.list_denials import DenialCase
 from seclatch.diagnose.evidence.run_evidence import RunEvidence, StderrLine
 from seclatch.recording.backends.bpf.detail_events import Seen
@@ -50,7 +55,20 @@ class LastWords:
     @cached_property
     def last_error(self) -> StderrLine | None:
         """Return the last line that names an error."""
-        return next((line for line in reversed(self._lines) if find_errnos(line.text)), None)
+        for line in reversed(self._lines):
+            if find_errnos(line.text) or self._implies_failure(line):
+                return line
+        return None
+
+    def _implies_failure(self, line: StderrLine) -> bool:
+        """Return whether a line says of a file in its own words what the kernel answered."""
+        codes = find_implied_errnos(line.text)
+        own = self._evidence.list_own_segments(self._evidence.process_of(line.segment))
+        return bool(codes) and any(
+            failed.errno in codes and any(names_path(line.text, path) for path in failed.paths)
+            for failed in self._evidence.failures
+            if failed.segment in own and failed.time < line.time
+        )
 
     def list_after(self, line: StderrLine) -> list[StderrLine]:
         """Return the lines after one."""
@@ -64,6 +82,7 @@ class LastWords:
     def match(self, line: StderrLine, cases: Sequence[DenialCase]) -> BestMatch:
         """Return the denial and the failed call that an error fits best."""
         evidence, codes = self._evidence, find_errnos(line.text)
+        codes = codes or find_implied_errnos(line.text)
         block = self._take_block(line)
         case, case_fit = None, 0
         for one in cases:
