@@ -132,7 +132,7 @@ sweep: $(DEV_STAMP)
 	$(VENV)/bin/python -m tests.sweep $(SWEEP_ARGS)
 
 # Real programs that fail: is each scene what it claims, and what does `seclatch explain` say of it?
-# Downloads a Debian root directory (1.7 GB) into build/, once. docs/explaining.md has tables. Of the
+# Downloads a Debian root directory (3 GB) into build/, once. docs/explaining.md has tables. Of the
 # blind part it prints no answers.
 scenes: test-packages $(DEV_STAMP)
 	$(VENV)/bin/python -m tests.explain.scenes

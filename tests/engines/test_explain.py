@@ -22,6 +22,7 @@ from tests.engines.docker import Docker
 from tests.engines.engine import IMAGE, Done, Engine
 from tests.explain.conftest import SCHEMA
 from tests.explain.corpus import denying
+from tests.explain.test_running_containers import Waiting
 from tests.latch.oci import SCRIPTS
 
 
@@ -112,6 +113,23 @@ def test_a_program_that_the_filter_stops(
     assert found.fatal() == {("start", "program", "mkdir")}
     [denial] = [one for one in found.document["denials"] if one["fatal"]]
     assert (denial["arguments"], denial["rule"]["by"]) == (['"/x"'], "rule")
+
+
+def test_the_next_container_of_a_daemon_that_fails(
+    engine: Engine, tmp_path: Path, profile: Callable[..., Path]
+) -> None:
+    """Another process asks for it, and one that ends well comes before."""
+    file, path = profile("mkdir"), tmp_path / "why.json"
+    waiting = Waiting(["--next", "--seconds", "60"], path)
+    assert engine.run("/bin/true", runtime="runc", profile=file).returncode == 0
+    assert engine.run("/bin/mkdir", "/x", runtime="runc", profile=file).returncode != 0
+    document = waiting.finish()
+    jsonschema.validate(document, SCHEMA)
+    assert (document["seccomp"], document["cause"]) == (True, "program-denied"), document
+    assert waiting.status == 1
+    [fatal] = [one for one in document["denials"] if one["fatal"]]
+    assert (fatal["syscall"], fatal["arguments"]) == ("mkdir", ['"/x"'])
+    assert fatal["rule"]["by"] == "rule"  # of the bundle that the daemon had written
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from errno import EACCES, ENOENT, EPERM
+from errno import EACCES, EEXIST, ENOENT, EPERM
 
 import pytest
 
 from seclatch.diagnose.denials.error_lines import (
     find_errnos,
+    find_implied_errnos,
     is_consequence,
     is_warning,
     names_call,
@@ -32,6 +33,18 @@ from seclatch.diagnose.denials.error_lines import (
 )
 def test_errors_are_read(text: str, numbers: set[int]) -> None:
     assert find_errnos(text) == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("sh: 1: /opt/run: not found", {ENOENT}),
+        ("table users already exists", {EEXIST}),
+        ("queue is empty", set()),
+    ],
+)
+def test_errors_in_a_programs_own_words(text: str, numbers: set[int]) -> None:
+    assert find_implied_errnos(text) == numbers
 
 
 @pytest.mark.parametrize(
