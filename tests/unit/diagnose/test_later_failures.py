@@ -46,8 +46,11 @@ def test_both_paths_of_a_link_count() -> None:
 
 
 def test_what_failed_before_is_not_the_denial_s() -> None:
+    """Though of a file that a program had looked for, before it was denied to make it."""
     denied, failed = seen(What.REFUSED, 2, 1, "/d"), seen(What.FAILED, 1, ENOENT, "/d")
-    assert relate(denied, "mkdir", failed) is Relation.NO
+    assert relate(denied, "mkdir", failed) is Relation.MAYBE
+    other = seen(What.FAILED, 1, ENOENT, "/e")
+    assert relate(denied, "mkdir", other) is Relation.NO
 
 
 def test_a_file_that_is_opened_to_be_made() -> None:

@@ -20,7 +20,7 @@ from seclatch.diagnose.denials.list_denials import DenialCase
 from seclatch.diagnose.denials.own_words import (
     has_topic,
     is_about,
-    is_exception,
+    is_bug,
     is_mistake,
 )
 from seclatch.diagnose.denials.script_outcome import Outcome
@@ -28,6 +28,7 @@ from seclatch.diagnose.evidence.run_evidence import (
     StderrLine,
 )
 from seclatch.diagnose.evidence.sentences import sounds_like_error
+from seclatch.recording.backends.bpf.detail_events import Seen
 
 _RAISED = re.compile(r"[\w.]*(Error|Exception)\b")
 _LEVEL = re.compile(
@@ -53,7 +54,22 @@ def judge_last_words(failure: JudgedFailure) -> FailureVerdict | None:
         return FailureVerdict(None, match.case)
     if match.case and match.case_fit >= match.failed_fit:
         return _judge_named_denial(failure, match.case, line)
-    return judge_kernel_failure(failure, match.failed) if match.failed else None
+    return _judge_failed_call(failure, match.failed) if match.failed else None
+
+
+def _judge_failed_call(failure: JudgedFailure, failed: Seen) -> FailureVerdict:
+    """Judge a call that the kernel failed, unless its process ended over a denied one after it."""
+    ended = _find_later_end(failure, failed)
+    return FailureVerdict(None, ended) if ended else judge_kernel_failure(failure, failed)
+
+
+def _find_later_end(failure: JudgedFailure, failed: Seen) -> DenialCase | None:
+    """Return the denial over which a process ended after a call that the kernel had failed."""
+    for case in failure.cases:
+        own = failed.segment in case.process.segments
+        if own and case.denial.fatal and case.seen.time > failed.time:
+            return case
+    return None
 
 
 def _is_overtaken(failure: JudgedFailure, line: StderrLine, match: BestMatch) -> bool:
@@ -78,7 +94,7 @@ def _judge_named_denial(
     passed = process.id in failure.certain or script is Outcome.ENDS
     after, worked = failure.words.list_after(line), failure.has_worked(line, process)
     others = [one for one in after if not _belongs_to(one.text, case)]
-    raised = any(is_exception(one.text) for one in others) and not _complains(line)
+    raised = any(is_bug(one.text) for one in others) and not _complains(line)
     harmless = worked or is_warning(line.text) or raised
     if others and harmless and _are_mistakes(failure, others):
         return FailureVerdict(False, None, [quote_last_words(others)])

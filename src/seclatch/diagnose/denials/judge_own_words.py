@@ -17,6 +17,7 @@ from seclatch.diagnose.denials.own_words import (
     has_topic,
     is_about,
     is_advice,
+    is_bug,
     is_exception,
     is_mistake,
     is_network_error,
@@ -44,8 +45,8 @@ def judge_own_words(failure: JudgedFailure) -> FailureVerdict | None:
         other = other and case.process.id == origin.id and not _is_followed(failure, case)
         if not own and not other:
             return None
-        harmless = is_advice(name) or any(map(is_exception, texts))
-        harmless = harmless and any(map(is_mistake, texts))
+        harmless = is_advice(name) and any(map(is_mistake, texts))
+        harmless = harmless or any(map(is_bug, texts))
         if not harmless and not failure.worked_between(case, lines[0].time):
             return None
     facts = [quote_last_words(failure.words.list_of(origin, failure.cases[-1].seen.time))]

@@ -81,8 +81,17 @@ def relate(denied: Seen, name: str, failed: Seen, operands: tuple[str, ...] = ()
     missing then.
     """
     if failed.time <= denied.time:
-        return Relation.NO
+        return Relation.MAYBE if _is_checked(denied, failed) else Relation.NO
     return max(_relate_call(denied, name, failed), _relate_program(denied, failed, operands))
+
+
+def _is_checked(denied: Seen, failed: Seen) -> bool:
+    """Return whether a failed call was about the denied one's file, or one below it, before it.
+
+    A program looks for what it then makes: that it reports it missing tells nothing.
+    """
+    pairs = [(path, other) for path in denied.paths for other in failed.paths]
+    return any(_cover(path, other) or _cover(other, path) for path, other in pairs)
 
 
 def _relate_program(denied: Seen, failed: Seen, operands: tuple[str, ...]) -> Relation:

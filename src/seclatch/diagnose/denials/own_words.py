@@ -93,6 +93,7 @@ _MISTAKE = re.compile(
     r"\bassert(ion)?\b",
     re.IGNORECASE,
 )
+_ASSERTION = re.compile(r"\bassert", re.IGNORECASE)
 # A frame of a stack, or the source line that it quotes: not what went wrong.
 _FRAME = re.compile(
     r"^(at |from |in |File \"|#\d+ |\d+: ?\(|\.\.\. \d+ more|[\^~ ]+$|Traceback |Backtrace|"
@@ -136,6 +137,14 @@ def has_topic(text: str, name: str) -> bool:
 def is_exception(text: str) -> bool:
     """Return whether words are those of an exception, and of none of the operating system's."""
     return bool(_EXCEPTION.search(text))
+
+
+def is_bug(text: str) -> bool:
+    """Return whether words are those of an exception over a mistake in the program or its input.
+
+    Not of an assertion, which may be about the result of any call.
+    """
+    return is_exception(text) and is_mistake(text) and not _ASSERTION.search(text)
 
 
 def is_mistake(text: str) -> bool:
