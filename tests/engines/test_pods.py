@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from tests.engines.node_recorder import install_recorder
 from tests.engines.test_install_containerd import CONFIG, IMPORTING, NVIDIA, TOOLKIT
 from tests.engines.test_record import calls, programs
 from tests.engines.test_record_annotation import ended, flushed, kept
-from tests.explain.corpus import denying
-from tests.explain.test_running_containers import Waiting
 
 PAUSE = "seclatch.test/pause:1"
 # CRI lowers the OOM score of a pod's own process, which takes CAP_SYS_RESOURCE; root lacks it on
@@ -169,17 +166,3 @@ def test_the_bare_runtime_cannot_start_it_and_ignores_annotations(
         pod.start("/bin/exit42", profile=STRICT)
     assert kept(own_host) == []
     pod.remove()
-
-
-def test_the_next_pod_that_fails_is_explained(kubelet: Kubelet, tmp_path: Path) -> None:
-    """The kubelet asks by CRI, and nothing that explain started; the pod's name says which."""
-    profile = tmp_path / "profile.json"
-    profile.write_text(json.dumps(denying("mkdir")))
-    waiting = Waiting(["--next", "--name", "web", "--seconds", "60"], tmp_path / "why.json")
-    for name, words in (("other", ["/bin/exit42"]), ("web", ["/bin/mkdir", "/x"])):
-        pod = kubelet.run_pod(name, "seclatch", {})
-        pod.wait(pod.start(*words, profile=profile))
-        pod.remove()
-    document = waiting.finish()
-    assert (document["seccomp"], document["cause"]) == (True, "program-denied"), document
-    assert {one["syscall"] for one in document["denials"] if one["fatal"]} == {"mkdir"}
