@@ -20,7 +20,7 @@ WHEEL_STAMP := $(VENV)/.wheels
 FUZZ_SECONDS ?= 300
 
 .PHONY: setup demo test say-how-long check man docs lint bench bpf clean test-packages release test-release wheels test-wheels deb test-deb test-arm64 \
-	test-arm64-programs test-libraries test-newer test-kubernetes test-hosts test-all scenes sweep soak fuzz
+	test-arm64-programs test-libraries test-newer test-kubernetes test-hosts test-all scenes sweep soak soak-probes fuzz
 
 setup: $(STAMP)
 	@:
@@ -148,6 +148,11 @@ soak: $(DEV_STAMP)
 	@tools/need $(RUNTIME_PACKAGES)
 	$(VENV)/bin/python -m tests.soak $(SOAK_ARGS)
 
+# 100,000 short processes of exec probes through one recording, whose memory and file must not grow.
+soak-probes: $(DEV_STAMP)
+	@tools/need $(RUNTIME_PACKAGES)
+	$(VENV)/bin/python -m tests.soak.probes $(SOAK_ARGS)
+
 # Coverage-guided fuzzing of the decoders; tests replay the corpora (tests/native/test_corpora.py).
 fuzz: $(DEV_STAMP)
 	@$(VENV)/bin/pip install -q --disable-pip-version-check \
@@ -157,7 +162,7 @@ fuzz: $(DEV_STAMP)
 # By hand: every campaign, besides what CI runs. Takes some hours; docs/sweep.md and
 # docs/hosts.md have tables of the last runs.
 test-all: test lint test-wheels test-deb test-release test-arm64 test-newer test-kubernetes test-hosts test-libraries \
-	test-arm64-programs scenes sweep soak fuzz
+	test-arm64-programs scenes sweep soak soak-probes fuzz
 
 # What is known of C libraries and OpenSSL, against those of older and newer Debian suites.
 test-libraries: test-packages $(DEV_STAMP)

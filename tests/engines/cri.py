@@ -17,6 +17,7 @@ from tests.engines.engine import IMAGE
 
 _RUNTIME, _IMAGES = "/runtime.v1.RuntimeService/", "/runtime.v1.ImageService/"
 POD, CONTAINER = 0, 1  # NamespaceMode
+_TARGET = 3
 _NODE = 2  # the host's network, so that no CNI plugin is needed
 _UNCONFINED, _LOCALHOST = 1, 2  # SecurityProfile.ProfileType
 _EXITED = 2  # ContainerState
@@ -86,10 +87,18 @@ class Pod:
         annotations: dict[str, str] | None = None,
         name: str = "first",
         attempt: int = 0,
+        target: str = "",
+        rights: Fields = (),
     ) -> str:
-        """Create and start a container, under a profile (a path inside) if any; return its id."""
+        """Create and start a container, under a profile (a path inside) if any; return its id.
+
+        `target`: a container whose process ids it shares, as a debug container of `kubectl debug
+        --target`; `rights` are further fields of its LinuxContainerSecurityContext.
+        """
         local = (1, _LOCALHOST), (2, str(profile))
-        security = ((3, self.namespaces), (15, local if profile else ((1, _UNCONFINED),)))
+        namespaces = ((1, _NODE), (2, _TARGET), (4, target)) if target else self.namespaces
+        seccomp = local if profile else ((1, _UNCONFINED),)
+        security = (*rights, (3, namespaces), (15, seccomp))
         labels = self.labels | {"io.kubernetes.container.name": name}
         config: Fields = (
             (1, ((1, name), (2, attempt))),

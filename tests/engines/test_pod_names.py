@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import jsonschema
 import pytest
 
 from seclatch.engines.annotation_recorder import PROGRAM
+from seclatch.model.recording import Recording
 from seclatch.recording.files import recording_file
 from tests.engines import test_pods
 from tests.engines.cri import CONTAINER, POD, Kubelet
@@ -19,7 +22,9 @@ from tests.engines.image import IMAGE
 from tests.engines.installing import SEEN, STRICT, Administrator
 from tests.engines.test_record_annotation import DIRECTORY, ended, flushed, kept
 from tests.explain.conftest import SCHEMA
+from tests.latch.oci import SCRIPTS
 
+ROOT = Path(__file__).parents[2]
 SLEEP = ("/bin/sleep", "1000")
 kubelet = test_pods.kubelet
 
@@ -98,6 +103,24 @@ def test_recordings_name_the_pod_and_the_image(
     assert calls["web --without-exec"] == calls["web --no-sessions"]
     merged = seclatch.must("record", "merge", "--into", str(tmp_path / "merged"), *files)
     assert len(merged.splitlines()) == 2
+    command = record_command(kubelet, tmp_path)
+    [web_pod] = [each.pod for each in command.containers if each.pod]
+    assert (str(web_pod), web_pod.claimed) == ("default/run/web", False)
+    assert command.container_names == ["web"]
+
+
+def record_command(kubelet: Kubelet, folder: Path) -> Recording:
+    """Record a command that starts a pod by CRI, which containerd does for it.
+
+    From outside of the private host: daemons cannot be followed from within a pid namespace.
+    """
+    path = folder / "command.json"
+    client = [sys.executable, "-m", "tests.engines.start_pod"]
+    words = [str(kubelet.socket), kubelet.group, "seclatch", "run"]
+    command = [SCRIPTS / "seclatch", "record", "-q", "-o", path, "--", *client, *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 42, done.stderr
+    return recording_file.read_recording(path)
 
 
 def generated(seclatch: Administrator, *words: str) -> set[str]:

@@ -45,6 +45,7 @@ VERBS = {
     "decompile": "filter decompile PROGRAM",
     "push": "push FILE localhost:1/web:1 --dry-run",
     "kubernetes manifest": "kubernetes manifest",
+    "kubernetes plugin": "kubernetes plugin",
     "completion": "completion bash",
 }
 PRIVILEGED = {

@@ -142,7 +142,7 @@ MAY_IMPORT = {
         "model output system report engines process registry fleet recording recording.files "
         "recording.ready recording.annotated cli.shared"
     ),
-    "cli.kubernetes": "registry fleet cli.shared",
+    "cli.kubernetes": "data registry fleet cli.shared",
     "cli.install_service": "engines process watch.targets cli.shared",
     "cli.uninstall_service": "engines cli.shared",
     "cli": (

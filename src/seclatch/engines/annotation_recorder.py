@@ -50,12 +50,17 @@ import sys
 sys.path += {directories}
 
 from seclatch.process.container_images import find_container_image
+from seclatch.process.find_pod import find_pod
 from seclatch.recording.annotated.node_recorder import main
 
-raise SystemExit(main(__file__, find_container_image))
+raise SystemExit(main(__file__, find_container_image, find_pod))
 """
 
-MODULES = ("seclatch.recording.annotated.node_recorder", "seclatch.process.container_images")
+MODULES = (
+    "seclatch.recording.annotated.node_recorder",
+    "seclatch.process.container_images",
+    "seclatch.process.find_pod",
+)
 
 _LIST = """
 import json, sys

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from seclatch.fleet.admission_policies import list_agent_policies, list_policies
+from seclatch.fleet.inspect_daemonset import list_inspection
 from seclatch.fleet.profile_list import ListedProfile, write_profile_list
 
 NAMESPACE = "seclatch-system"
@@ -33,6 +34,7 @@ class ClusterWish:
 
     `install`: the DaemonSet installs the latch, and not only profiles; `remove`: it undoes that.
     `recordings` is the repository to which counts are pushed.
+    `inspect`: a further DaemonSet, for `kubectl seclatch`.
     """
 
     image: str = ""
@@ -42,6 +44,7 @@ class ClusterWish:
     install: bool = True
     remove: bool = False
     recordings: str = ""
+    inspect: bool = False
 
 
 def write_manifests(wish: ClusterWish) -> str:
@@ -74,6 +77,8 @@ def list_manifests(wish: ClusterWish) -> Iterator[dict[str, Any]]:
         data = {"profiles.list": write_profile_list(wish.profiles), "key.pub": wish.key}
         yield _make("v1", "ConfigMap", "node", inside=True, data=data)
         yield _make("apps/v1", "DaemonSet", "node", inside=True, spec=_daemon_set(wish))
+    if wish.image and wish.inspect:
+        yield from list_inspection(NAMESPACE, wish.image, wish.pull_secret)
     yield from list_policies()
 
 

@@ -45,11 +45,15 @@ _SANDBOX_NAME = "POD"
 
 
 class PodContainer(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """A container's names in Kubernetes; `container` is empty for the sandbox of the pod."""
+    """A container's names in Kubernetes; `container` is empty for the sandbox of the pod.
+
+    `claimed`: they are known only from annotations, which the pod's author may choose.
+    """
 
     namespace: str
     pod: str
     container: str = ""
+    claimed: bool = False
 
     def __str__(self) -> str:
         return join_pod_names(self.namespace, self.pod, self.container)

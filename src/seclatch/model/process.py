@@ -114,7 +114,8 @@ class LiveThread:
 class LiveContainer:
     """A container: its id; the rest is "" if unknown.
 
-    `pod` and its `namespace` are those of Kubernetes; the sandbox of a pod has no name.
+    `pod` and its `namespace` are those of Kubernetes; the sandbox of a pod has no name. `claimed`:
+    they are known only from annotations, which the pod's author may choose.
     """
 
     id: str
@@ -123,6 +124,7 @@ class LiveContainer:
     engine: str = ""
     pod: str = ""
     namespace: str = ""
+    claimed: bool = False
 
     @property
     def title(self) -> str:
@@ -134,7 +136,9 @@ class LiveContainer:
         """Return its names in Kubernetes; None outside of pods."""
         if not self.pod:
             return None
-        return PodContainer(namespace=self.namespace, pod=self.pod, container=self.name)
+        return PodContainer(
+            namespace=self.namespace, pod=self.pod, container=self.name, claimed=self.claimed
+        )
 
 
 @dataclass(frozen=True, slots=True)

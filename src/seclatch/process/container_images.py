@@ -52,7 +52,12 @@ def query_image(
     """Query the engine of a shim or monitor; None for no answer, or an unexpected one."""
     if identifier[:1] in ("", "-", ".") or "/" in identifier:
         return None  # an option, or the path of another resource of the API
-    kinds = {"docker": _query_docker, "containerd": _query_containerd, "podman": _read_podman}
+    kinds = {
+        "docker": _query_docker,
+        "containerd": _query_containerd,
+        "podman": _read_podman,
+        "cri-o": _read_podman,
+    }
     with contextlib.suppress(*_QUERY_ERRORS):
         name, identity, digest = kinds[monitor.engine](monitor, identifier, entries)
         return ContainerImage(
@@ -133,7 +138,7 @@ def _run_client(words: list[str]) -> str:
 def _read_podman(
     monitor: FoundContainer, identifier: str, _entries: Mapping[int, ProcEntry]
 ) -> tuple[str, str, str]:
-    """Read podman's storage; the bundle is `…/overlay-containers/ID/userdata`."""
+    """Read podman's or CRI-O's storage; the bundle is `…/overlay-containers/ID/userdata`."""
     folder, found, _ = monitor.bundle.rpartition(f"/{monitor.id}/")
     if not found or not folder.endswith("-containers"):
         raise LookupError(monitor.bundle)

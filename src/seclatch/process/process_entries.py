@@ -10,16 +10,6 @@ def read_entries() -> dict[int, ProcEntry]:
     """Read every process except kernel threads."""
     entries = {}
     for pid in procfs.list_pids():
-        status = procfs.read_status(pid)
-        if status is None or not status.has_memory:
-            continue
-        argv = procfs.read_command_line(pid, status.state)
-        entries[pid] = ProcEntry(
-            pid,
-            status,
-            argv,
-            procfs.read_executable(pid),
-            procfs.read_cgroups(pid),
-            mounts=procfs.read_mount_namespace(pid),
-        )
+        if entry := procfs.read_entry(pid):
+            entries[pid] = entry
     return entries

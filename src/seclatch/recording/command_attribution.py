@@ -28,7 +28,7 @@ class CommandAttribution:
         """Look up what is new: images, profiles and connections."""
         if options.query_images:
             self.images.update(trace)
-        self.profiles.update(trace)
+        self.profiles.update(trace, options.find_pod)
         if self._daemons:
             self._peers.update(trace)
         if self._daemons and not options.sights:  # detail events refer to segments by number

@@ -267,5 +267,12 @@ class _Command:
         images = self._attribution.images.finish() if complete else {}
         profiles = self._attribution.profiles.profiles
         return RunMetadata(
-            self._command, started, began, ended, complete, images, profiles=profiles
+            self._command,
+            started,
+            began,
+            ended,
+            complete,
+            images,
+            profiles=profiles,
+            pods=self._attribution.profiles.pods,
         )

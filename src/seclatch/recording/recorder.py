@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from seclatch.model.pod import PodContainer
     from seclatch.model.recording import Recording
     from seclatch.recording.backends.backend import RecordingBackend
     from seclatch.recording.backends.bpf.detail_events import Sights
@@ -64,7 +65,8 @@ class RecordOptions:
     after each update, every `interval` seconds. `kill_on_repeat`: the second request to stop kills
     what the first did not end. `query_images`: ask engines for the images of containers.
     `until_command_ends`: end the recording soon after the command, whatever it has left running.
-    `ready`: when the program is ready, and its running phase begins.
+    `ready`: when the program is ready, and its running phase begins. `find_pod` is asked for the
+    names in Kubernetes of each container that the command starts, by its id.
     """
 
     seconds: float | None = None
@@ -83,6 +85,7 @@ class RecordOptions:
     query_images: bool = True
     until_command_ends: bool = False
     ready: ReadyCondition | None = None
+    find_pod: Callable[[str], PodContainer | None] | None = None
 
 
 class RecordingSource(Protocol):

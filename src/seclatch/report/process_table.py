@@ -165,6 +165,7 @@ def show_container(container: LiveContainer | None) -> str:
         return "-"
     whole = len(container.id) != _WHOLE
     name = make_printable(container.title or (container.id if whole else container.id[:_SHORT]))
+    name += " (claimed)" if container.claimed else ""
     return f"{name} ({make_printable(container.image)})" if container.image else name
 
 
@@ -194,6 +195,7 @@ def _describe(process: LiveProcess) -> dict[str, object]:
             "engine": container.engine or None,
             "pod": container.pod or None,
             "namespace": container.namespace or None,
+            "claimed": container.claimed,
         },
         **_describe_thread(process.main),
         "threads": [{"tid": each.tid} | _describe_thread(each) for each in process.threads],

@@ -63,6 +63,21 @@ def read_mount_namespace(pid: int) -> int:
         return 0
 
 
+def read_entry(pid: int) -> ProcEntry | None:
+    """Read a process; None for a kernel thread, or one that has ended."""
+    status = read_status(pid)
+    if status is None or not status.has_memory:
+        return None
+    return ProcEntry(
+        pid,
+        status,
+        read_command_line(pid, status.state),
+        read_executable(pid),
+        read_cgroups(pid),
+        mounts=read_mount_namespace(pid),
+    )
+
+
 def list_pids() -> list[int]:
     """List all processes that this mount of /proc shows."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208

@@ -251,15 +251,21 @@ def test_each_group_of_container_names_has_a_file_of_its_own(tmp_path: Path) -> 
     """A recording may be of several containers, and a container be called `a-b`."""
     long = ["x" * 63, "y" * 63]
     files = []
-    for number, names in enumerate([["a", "b"], ["a-b"], long, [*long, "z"]]):
+    for number, names in enumerate([["a", "b"], ["a-b"], long, [*long, "z"], []]):
         files.append(tmp_path / f"{number}.json")
         recording_file.write_recording(
             files[-1], recording(calls("program", "read"), container_names=names)
         )
+    refused = seclatch("record", "merge", "-o", tmp_path / "all.json", *files).stderr
+    assert "outside of pods (unknown image)" in refused
+    assert "--any-container, if all belong together" in refused
+    done = seclatch("record", "merge", "--any-container", "-o", tmp_path / "all.json", *files)
+    assert done.returncode == 0, done.stderr
+    assert recording_file.read_recording(tmp_path / "all.json").runs == len(files)
     into = tmp_path / "into"
     assert seclatch("record", "merge", "--into", into, *files).returncode == 0
     found = [recording_file.read_recording(each).container_names for each in into.iterdir()]
-    assert sorted(found) == sorted([["a", "b"], ["a-b"], long, [*long, "z"]])
+    assert sorted(found) == sorted([["a", "b"], ["a-b"], long, [*long, "z"], []])
 
 
 def test_parts_give_what_the_whole_gives(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from celpy.adapter import json_to_cel
 
 from seclatch.agent.node_label import LABEL
+from seclatch.data import DATA
 from seclatch.fleet.kubernetes_manifest import (
     CAPABILITIES,
     READY_LABEL,
@@ -33,6 +35,7 @@ WISH = ClusterWish(
 )
 PROFILES = replace(WISH, install=False)
 FORMS = (PROFILES, replace(WISH, remove=True), replace(WISH, recordings="registry.example/r"))
+INSPECTED = replace(WISH, inspect=True)
 _SCHEMAS = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
 VERSIONS = sorted({path.name.split(".")[1] for path in _SCHEMAS.glob("v1.*-local-strict")}, key=int)
 OLDEST = 30
@@ -51,7 +54,7 @@ def test_there_are_schemas_of_many_versions() -> None:
 def test_strict_schemas(minor: str) -> None:
     """All documents, and the DaemonSet in its other forms; the rest is the same in each."""
     sets = [one for wish in FORMS for one in documents(wish) if one["kind"] == "DaemonSet"]
-    for document in [*documents(), *sets]:
+    for document in [*documents(INSPECTED), *sets]:
         kubernetes_validate.validate(document, f"1.{minor}", strict=True)
 
 
@@ -278,3 +281,34 @@ def test_the_agent_removes_its_label() -> None:
     assert admit("seclatch-agent", changed(), **arguments)
     gone = changed(labels={"zone": "a"})
     assert not admit("seclatch-agent", gone, **arguments)
+
+
+def test_inspection_is_bound_to_no_account() -> None:
+    """Exec into it is root on the node: a Role, and who gets it is the administrator's choice."""
+    added = [one for one in documents(INSPECTED) if one not in documents()]
+    assert [one["kind"] for one in added] == ["Role", "DaemonSet"]
+    role, daemon_set = added
+    assert role["rules"][1] == {
+        "apiGroups": [""],
+        "resources": ["pods/exec"],
+        "verbs": ["create", "get"],
+    }
+    assert all(one["metadata"]["namespace"] == "seclatch-system" for one in added)
+    pod = daemon_set["spec"]["template"]["spec"]
+    assert (pod["automountServiceAccountToken"], pod["hostPID"]) == (False, True)
+    assert [one for one in documents() if "inspect" in str(one)] == []
+    assert not list_inspected(ClusterWish(inspect=True))
+
+
+def list_inspected(wish: ClusterWish) -> list[dict[str, Any]]:
+    return [one for one in list_manifests(wish) if one["kind"] in ("Role", "DaemonSet")]
+
+
+def test_the_plugin_looks_for_the_labels_and_the_container() -> None:
+    [daemon_set] = [one for one in documents(INSPECTED) if one["metadata"]["name"] == "inspect"]
+    labels = daemon_set["spec"]["template"]["metadata"]["labels"]
+    plugin = (DATA / "kubectl-seclatch").read_text()
+    assert f"labels={','.join(f'{key}={value}' for key, value in labels.items())}\n" in plugin
+    [container] = daemon_set["spec"]["template"]["spec"]["containers"]
+    assert f"--container={container['name']} " in plugin
+    assert re.search(r"^agents=seclatch-system$", plugin, re.MULTILINE)

@@ -39,7 +39,7 @@ def test_annotations_of_kubernetes_runtimes(tmp_path: Path) -> None:
     assert (found.name, found.image, found.engine) == ("app", "registry/app:1", "")
     crio = {"io.kubernetes.cri-o.Name": "k8s_app", "io.kubernetes.cri-o.ImageName": "app:1"}
     found = read_bundle(bundle(tmp_path / "other", {"annotations": crio}))
-    assert (found.name, found.image, found.engine) == ("k8s_app", "app:1", "cri-o")
+    assert (found.name, found.image, found.engine) == ("k8s_app", "", "cri-o")
 
 
 CRI = {
@@ -91,15 +91,66 @@ def test_a_pod_s_own_annotations_do_not_rename_it(tmp_path: Path) -> None:
     }
     found = bundle(tmp_path, {"annotations": CRI_O | others | kinds}, "cri-o")
     container = name_containers([found], {}, [])[ID].container
-    assert (container.title, container.image) == ("prod/shop/app", "registry/app:1")
+    # the image is not what an annotation says: CRI-O's storage has it
+    assert (container.title, container.image) == ("prod/shop/app", "")
+    assert container.claimed
     sandbox = bundle(
         tmp_path, {"annotations": CRI_O | {"io.kubernetes.container.name": "POD"}}, "cri-o"
     )
     assert name_containers([sandbox], {}, [])[ID].container.title == "prod/shop"
+    forged = dict.fromkeys(CRI_O, "forged")
+    for name, title in (("app", "prod/shop/app"), ("POD", "prod/shop")):
+        named = replace(
+            bundle(tmp_path, {"annotations": forged}, "cri-o"), name=f"k8s_{name}_shop_prod_u1_0"
+        )
+        container = name_containers([named], {}, [])[ID].container
+        assert (container.title, container.claimed) == (title, False)
     others = dict.fromkeys(CRI_O, "forged")
     found = pod_bundle(tmp_path, others | CRI | {"io.kubernetes.cri.image-name": "app:1"})
     container = name_containers([found], {}, [])[ID].container
     assert (container.title, container.image) == ("prod/shop/app", "app:1")
+
+
+UID = "0a1b2c3d-0000-1111-2222-333344445555"
+SANDBOX = "e" * 64
+OWN = CRI | {
+    "io.kubernetes.cri.container-type": "container",
+    "io.kubernetes.cri.sandbox-id": SANDBOX,
+    "io.kubernetes.cri.sandbox-uid": UID,
+}
+
+
+@pytest.mark.parametrize(
+    "group", ["", "/kubepods/besteffort/podUID/x", "kubepods-podUID.slice:x:y"]
+)
+def test_a_pod_is_confirmed_by_its_sandbox(tmp_path: Path, group: str) -> None:
+    def find(
+        own: dict[str, str], sandbox: dict[str, str] | None, uid: str = UID
+    ) -> tuple[str, bool]:
+        path = group.replace("UID", uid.replace("-", "_" if ".slice" in group else "-"))
+        other = tmp_path / SANDBOX / "config.json"
+        other.parent.mkdir(exist_ok=True)
+        other.write_text(json.dumps({"annotations": sandbox}))
+        found = pod_bundle(tmp_path, dict(own))
+        config = {"annotations": own, "linux": {"cgroupsPath": path}}
+        (tmp_path / ID / "config.json").write_text(json.dumps(config))
+        container = name_containers([found], {}, [])[ID].container
+        return container.title, container.claimed
+
+    kind = {"io.kubernetes.cri.container-type": "sandbox"}
+    name = {"io.kubernetes.cri.sandbox-name": "other"}
+    assert find(OWN, OWN | kind) == ("prod/shop/app", False)
+    assert find(OWN | kind | {"io.kubernetes.cri.sandbox-id": ID}, None) == ("prod/shop", False)
+    for own, sandbox in (
+        (OWN, None),
+        (OWN, OWN),  # no sandbox
+        (OWN, OWN | kind | name),  # of another pod
+        (OWN | {"io.kubernetes.cri.sandbox-uid": "x"}, OWN | kind),
+        (OWN | {"io.kubernetes.cri.sandbox-id": f"../{SANDBOX}"}, OWN | kind),
+    ):
+        assert find(own, sandbox) == ("prod/shop/app", True)
+    if group:
+        assert find(OWN, OWN | kind, uid="ffffffff-0000-1111-2222-333344445555")[1]
 
 
 def test_only_a_cri_implementation_makes_pods(tmp_path: Path) -> None:

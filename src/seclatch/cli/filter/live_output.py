@@ -198,13 +198,18 @@ def print_comparison(
 
 def make_document(process: LiveProcess, thread: LiveThread, filters: Sequence[LiveFilter]) -> str:
     """For machines: the programs in hex, and the rules that they were made of."""
+    container = process.container
     value = {
         "schema": "seclatch.filter-live/1",
         "pid": process.pid,
         "tid": thread.tid,
         "name": thread.comm,
         "no_new_privs": thread.no_new_privs,
-        "container": process.container.id if process.container else None,
+        "container": container.id if container else None,
+        "container_name": (container and container.name) or None,
+        "pod": (container and container.pod) or None,
+        "namespace": (container and container.namespace) or None,
+        "claimed": bool(container and container.claimed),
         "filters": [_describe_filter(one) for one in filters],
     }
     return json.dumps(value) + "\n"

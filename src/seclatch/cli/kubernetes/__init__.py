@@ -8,6 +8,7 @@ from seclatch.cli.shared.lazy_group import LazyGroup
 
 COMMANDS = {
     "manifest": "Print what a cluster needs to bring profiles to its nodes.",
+    "plugin": "Print the plugin for `kubectl seclatch`.",
 }
 
 

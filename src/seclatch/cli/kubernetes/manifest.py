@@ -69,6 +69,11 @@ _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="HOST/REPOSITORY",
     help="Nodes push the counts of their recordings there.",
 )
+@click.option(
+    "--inspect",
+    is_flag=True,
+    help="A second DaemonSet, privileged, for `kubectl seclatch`; takes --image.",
+)
 @click.option("-o", "--output", type=FILE, help="Write there instead of to standard output.")
 def command(
     image: str,
@@ -79,6 +84,7 @@ def command(
     profiles_only: bool,
     remove: bool,
     recordings: Reference | None,
+    inspect: bool,
     output: Path | None,
 ) -> None:
     """Print the Kubernetes manifests for a cluster, as YAML.
@@ -105,6 +111,8 @@ def command(
     require_stdout()
     if image and key is None:
         raise click.UsageError("--image needs --key: nodes take signed profiles alone")
+    if inspect and not image:
+        raise click.UsageError("--inspect needs --image")
     listed = read_profile_list(list_file) if list_file else []
     if registry and list_file:
         require_registry(listed, registry, str(list_file))
@@ -120,6 +128,7 @@ def command(
         install=not profiles_only,
         remove=remove,
         recordings=str(recordings or ""),
+        inspect=inspect,
     )
     write_result(write_manifests(wish), output)
     if not image:

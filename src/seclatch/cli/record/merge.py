@@ -25,18 +25,28 @@ from seclatch.cli.shared.result_output import is_terminal
     metavar="DIR",
     help="Write a file for each image and container name into this directory.",
 )
+@click.option(
+    "--any-container",
+    is_flag=True,
+    help="Merge by image alone: containers of other names in their pods, and of none, belong too.",
+)
 @no_sessions_option
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
 )
 def command(
-    output: Path | None, into: Path | None, no_sessions: bool, files: tuple[Path, ...]
+    output: Path | None,
+    into: Path | None,
+    any_container: bool,
+    no_sessions: bool,
+    files: tuple[Path, ...],
 ) -> None:
     """Merge recordings: calls by stage, with the number of recordings that have each.
 
     Recordings belong together when their containers' images have the same digest, and in pods the
     same names: an init container and a sidecar may have one image. Those of which neither is known
-    are one group. Merged recordings can be merged again, in any order and
+    are one group. Recordings of one image with names and without (of a pod, and of `docker run`)
+    are merged by --any-container. Merged recordings can be merged again, in any order and
     grouping, with the same result. Processes and events are left out. A file that cannot be read
     ends it, and nothing is written.
 
@@ -55,5 +65,6 @@ def command(
         files,
         report_merged if is_terminal(sys.stderr) else lambda _: None,
         sessions=not no_sessions,
+        names=not any_container,
     )
     write_merged(merged, output, into)

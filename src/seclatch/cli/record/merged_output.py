@@ -39,12 +39,21 @@ def report_merged(done: int) -> None:
 
 
 def _several(groups: list[ContainerGroup]) -> SeclatchError:
-    named = ", ".join(sorted(str(group) or "(unknown)" for group in groups)[:5])
-    what = "containers" if any(group.names for group in groups) else "images"
+    by_name = any(group.names for group in groups)
+    named = ", ".join(sorted(_describe(group, by_name=by_name) for group in groups)[:5])
+    what = "containers" if by_name else "images"
+    one_image = by_name and len({group.images for group in groups}) == 1
+    or_all = "; --any-container, if all belong together" if one_image else ""
     return SeclatchError(
         f"merging into one file: the recordings are of {len(groups)} {what}: {named}",
-        remedy="--into DIR writes a file for each",
+        remedy=f"--into DIR writes a file for each{or_all}",
     )
+
+
+def _describe(group: ContainerGroup, *, by_name: bool) -> str:
+    if by_name and not group.names:
+        return f"outside of pods ({group.images or 'unknown image'})"
+    return str(group) or "(unknown)"
 
 
 def _file_name(group: ContainerGroup) -> str:

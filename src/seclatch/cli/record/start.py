@@ -20,6 +20,7 @@ from seclatch.cli.shared.result_output import is_terminal
 from seclatch.errors import SeclatchError
 
 if TYPE_CHECKING:
+    from seclatch.model.pod import PodContainer
     from seclatch.model.recording import Recording
     from seclatch.recording.ready.ready_condition import ReadyCondition
     from seclatch.recording.recorder import RecordOptions
@@ -141,6 +142,7 @@ def command(
         notify=lambda sentence: None if quiet else progress_messages.print_sentences([sentence]),
         backend=backend,
         ready=_parse_ready(condition),
+        find_pod=_find_pod,
     )
     status, recording = record(options)
     _write(path, recording)
@@ -195,6 +197,12 @@ def _saver(path: Path) -> Callable[[Recording], None]:
             failed.append(error)
 
     return save
+
+
+def _find_pod(identifier: str) -> PodContainer | None:
+    from seclatch.process.find_pod import find_pod
+
+    return find_pod(identifier)
 
 
 def _of_command(args: tuple[str, ...]) -> _Record:

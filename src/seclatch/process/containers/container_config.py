@@ -5,15 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from seclatch.model.pod import (
-    CONTAINERD_KEYS,
-    CRI_O_KEYS,
-    CriKeys,
-    PodContainer,
-    find_annotation,
-    read_pod,
-)
+from seclatch.model.pod import CONTAINERD_KEYS, PodContainer, find_annotation
 from seclatch.process.containers.membership import FoundContainer
+from seclatch.process.containers.pod_identity import PodBundle, identify_pod
 from seclatch.system.procfs import read_file
 
 _SIZE = 4 << 20
@@ -51,22 +45,13 @@ def read_bundle(found: FoundContainer) -> BundleConfig:
         seccomp = (config.get("linux") or {}).get("seccomp")
     except (ValueError, AttributeError, TypeError):
         return BundleConfig()
-    keys = _list_keys(found)
+    of_cri = found.engine == "cri-o" or found.namespace == CRI_NAMESPACE
     return BundleConfig(
-        find_annotation(notes, *(each.container for each in keys), _CRI_O_NAME),
-        find_annotation(notes, *(each.image for each in keys)),
+        find_annotation(notes, CONTAINERD_KEYS.container, _CRI_O_NAME),
+        # CRI-O copies a pod's annotations; its image is read from its storage.
+        "" if found.engine == "cri-o" else find_annotation(notes, CONTAINERD_KEYS.image),
         "cri-o" if _CRI_O_NAME in notes else "",
         str(notes.get(_PROFILE, "")),
         seccomp,
-        read_pod(notes, keys[0]) if _is_of_cri(found) else None,
+        identify_pod(found, PodBundle(folder, notes, config)) if of_cri else None,
     )
-
-
-def _list_keys(found: FoundContainer) -> tuple[CriKeys, CriKeys]:
-    """Return the keys of the container's engine first: a pod's author may write the others'."""
-    first, second = CONTAINERD_KEYS, CRI_O_KEYS
-    return (second, first) if found.engine == "cri-o" else (first, second)
-
-
-def _is_of_cri(found: FoundContainer) -> bool:
-    return found.engine == "cri-o" or found.namespace == CRI_NAMESPACE

@@ -44,6 +44,7 @@ def _read_known(found: FoundContainer) -> KnownContainer:
         bundle.engine or found.engine,
         pod.pod if pod else "",
         pod.namespace if pod else "",
+        claimed=bool(pod and pod.claimed),
     )
     return KnownContainer(container, bundle.seccomp, bundle.given, found.trusted)
 

@@ -23,6 +23,7 @@ import msgspec
 
 from seclatch.errors import SeclatchError
 from seclatch.model.origin import ContainerImage
+from seclatch.model.pod import PodContainer
 from seclatch.model.recorder_limits import decode_limits
 from seclatch.output.printable_text import make_printable
 from seclatch.recording.annotated.annotation import MAX_SIZE, AnnotationRequest, read_annotation
@@ -49,6 +50,9 @@ from seclatch.system.recorder_client import DEFAULT_SOCKET
 FindImage = Callable[[int, str], ContainerImage | None]
 """Returns the image of a container by the pid of its shim or monitor, and its id."""
 
+FindPod = Callable[[str, int], PodContainer | None]
+"""Returns the names in Kubernetes of a container by its id and the pid of its shim or monitor."""
+
 _FOLLOWED, _NOT_FOLLOWED = b"1", b"0"
 _INTERVAL, _IDLE = 0.05, 5.0
 _SAVE_FIRST = 1.0  # so that a recorder which is killed leaves something
@@ -62,7 +66,7 @@ _MAX_SEGMENTS = 1024
 _LEFT_BEHIND = re.compile(r"\..+\.[0-9a-f]{12}")  # by a child that was killed while it wrote
 
 
-def main(program: str, find_image: FindImage) -> int:
+def main(program: str, find_image: FindImage, find_pod: FindPod) -> int:
     """Serve until SIGTERM. With `--check` (`seclatch doctor`) return 0: everything was imported."""
     os.umask(0o077)
     limits = decode_limits(Path(program).with_name("recorder.json").read_bytes())
@@ -72,7 +76,7 @@ def main(program: str, find_image: FindImage) -> int:
         return 0
     path = Path(words[1] if words[:1] == ["--socket"] else DEFAULT_SOCKET)
     try:
-        with contextlib.closing(NodeRecorder(spool, path, find_image)) as recorder:
+        with contextlib.closing(NodeRecorder(spool, path, find_image, find_pod)) as recorder:
             recorder.serve()
     except (OSError, SeclatchError, VerifierError) as error:
         _log(spool, f"the recorder ends: {_explain(error)}")
@@ -96,11 +100,13 @@ def _log(spool: RecordingSpool, sentence: str) -> None:
 class NodeRecorder:
     """Records all annotated containers of a node. Raises SeclatchError where that is impossible."""
 
-    def __init__(self, spool: RecordingSpool, path: Path, find_image: FindImage) -> None:
+    def __init__(
+        self, spool: RecordingSpool, path: Path, find_image: FindImage, find_pod: FindPod
+    ) -> None:
         spool.require_private()
         self._spool = spool
         self._lock = spool.lock(str(path))
-        self._find_image = find_image
+        self._find_image, self._find_pod = find_image, find_pod
         self._backend = SharedEbpf()
         self._socket = RecorderSocket(path)
         self._recordings: dict[int, ContainerRecording] = {}
@@ -162,6 +168,9 @@ class NodeRecorder:
         running = [each.path.name for each in self._recordings.values()]
         path = self._spool.choose_path(wish, running)
         monitor = int(procfs.read_status_line(request.pid, b"PPid") or 0)
+        if wish.pod:
+            # The annotations alone make no pod: any user of Docker may write them.
+            wish = replace(wish, pod=self._find_pod(identifier, monitor))
         self._numbers += 1
         scope = ContainerScope(reapers=True, word=identifier)
         trace = self._backend.follow_front(self._numbers, scope, request.pid)

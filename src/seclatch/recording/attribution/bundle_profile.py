@@ -9,13 +9,14 @@ this process's root. If it cannot be read, the recording has no profile (decisio
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from seclatch.model.pod import PodContainer
 from seclatch.recording.attribution.attribution import find_related, is_under_daemon
 from seclatch.recording.trace.trace import Trace
 
@@ -34,14 +35,23 @@ class _BundleConfig(msgspec.Struct):
     linux: _LinuxConfig | None = None
 
 
+FindPod = Callable[[str], PodContainer | None]
+"""Returns the names in Kubernetes of a container by its id, None outside of pods."""
+
+
 class BundleProfiles:
-    """Profiles of the bundles of runtimes, by the runtime's process, in `profiles`."""
+    """Profiles of the bundles of runtimes, by the runtime's process, in `profiles`.
+
+    `pods`: likewise, the names in Kubernetes.
+    """
 
     def __init__(self) -> None:
         self.profiles: dict[int, Profile] = {}
+        self.pods: dict[int, PodContainer] = {}
         self._looked = 0
+        self._asked: set[int] = set()
 
-    def update(self, trace: Trace) -> None:
+    def update(self, trace: Trace, find_pod: FindPod | None = None) -> None:
         """Read the bundles of runtimes that have started since the last call."""
         began, self._looked = trace.starts[self._looked :], len(trace.starts)
         kept = cache(lambda: find_related(trace))
@@ -54,6 +64,10 @@ class BundleProfiles:
                 continue
             if is_under_daemon(trace, trace.processes[process]) and process not in kept():
                 continue
+            if find_pod and process not in self._asked and len(self._asked) < MAX_BUNDLES:
+                self._asked.add(process)
+                if pod := find_pod(segment.argv[-1]):
+                    self.pods[process] = pod
             profile = read_bundle_profile(_list_ancestor_pids(trace, process), bundle)
             if profile is not None:
                 self.profiles[process] = profile

@@ -38,19 +38,20 @@ def merge_files(
     report_progress: Callable[[int], None] = lambda _: None,
     *,
     sessions: bool = True,
+    names: bool = True,
 ) -> ByContainer:
-    """Merge files by image and container name, with exec sessions or without.
+    """Merge files by image and container name (`names`), with exec sessions or without.
 
     `report_progress` is called with the number of files done so far. Raises InputError for the
     first that cannot be read.
     """
     parts = list(_split(paths))
     if len(parts) == 1:
-        return _merge_part(parts[0], sessions)
+        return _merge_part(parts[0], sessions, names)
     whole: ByContainer = {}
     done = 0
     with ProcessPoolExecutor(min(len(parts), os.cpu_count() or 1)) as pool:
-        merged = pool.map(partial(_merge_in_worker, sessions=sessions), parts)
+        merged = pool.map(partial(_merge_in_worker, sessions=sessions, names=names), parts)
         for part, found in zip(parts, merged, strict=True):
             if isinstance(found, _Unreadable):
                 pool.shutdown(cancel_futures=True)
@@ -79,21 +80,24 @@ class _Unreadable(NamedTuple):
     remedy: str
 
 
-def _merge_in_worker(paths: tuple[Path, ...], sessions: bool) -> ByContainer | _Unreadable:
+def _merge_in_worker(
+    paths: tuple[Path, ...], sessions: bool, names: bool
+) -> ByContainer | _Unreadable:
     try:
-        return _merge_part(paths, sessions)
+        return _merge_part(paths, sessions, names)
     except InputError as error:
         return _Unreadable(error.source, error.place, error.problem, error.remedy)
 
 
 @gc_pause.pause_gc()
-def _merge_part(paths: tuple[Path, ...], sessions: bool) -> ByContainer:
+def _merge_part(paths: tuple[Path, ...], sessions: bool, names: bool) -> ByContainer:
     found: dict[ContainerGroup, list[RecordingSums]] = {}
     for path in paths:
         sums = recording_file.read_sums(path)
         if not sessions:
             sums = without_sessions(path, sums)
-        found.setdefault(identify_containers(sums), []).append(sums)
+        group = identify_containers(sums)
+        found.setdefault(group if names else ContainerGroup(group.images), []).append(sums)
     return {group: merge_recordings(several) for group, several in found.items()}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from seclatch.model import recording as model
 from seclatch.model.origin import ContainerImage
+from seclatch.model.pod import PodContainer
 from seclatch.recording.trace.assign_stages import EnteredSession
 from seclatch.recording.trace.numbering import NumberedTrace
 from seclatch.recording.trace.run_metadata import RunMetadata
@@ -30,7 +31,7 @@ def list_containers(numbered: NumberedTrace, run: RunMetadata) -> Iterator[model
             user_namespace=facts.users,
             image=_find_image(numbered, run, session.container),
             profile=_find_profile(numbered, run, session.runtime),
-            pod=run.pod,
+            pod=_find_pod(numbered, run, session.runtime),
         )
 
 
@@ -73,6 +74,12 @@ def _find_image(numbered: NumberedTrace, run: RunMetadata, container: int) -> Co
         if session.container == container and image:
             return image
     return run.image
+
+
+def _find_pod(numbered: NumberedTrace, run: RunMetadata, runtime: int) -> PodContainer | None:
+    """Return the names in Kubernetes of the container that a runtime made."""
+    segment = numbered.trace.segments.get(runtime)
+    return (run.pods.get(segment.process) if segment else None) or run.pod
 
 
 def _find_profile(numbered: NumberedTrace, run: RunMetadata, runtime: int) -> dict[str, Any] | None:

@@ -30,3 +30,5 @@ class RunMetadata:
     """Its names in Kubernetes, if it has any."""
     profiles: Mapping[int, dict[str, Any]] = field(default_factory=dict)
     """By the runtime's process."""
+    pods: Mapping[int, PodContainer] = field(default_factory=dict)
+    """Names in Kubernetes, by the runtime's process."""

@@ -21,8 +21,9 @@ MAX_PLACE_SERIES = 100
 """Sets of labels of one container or unit, so that its processes do not take those of others."""
 
 _MAX_LABEL = 100
-_LABELS = ("container", "image", "unit", "stage", "syscall", "answer")
-_OTHER = ("other", "other", "other", "other", "other", "other")
+_PLACE = ("namespace", "pod", "container", "image", "unit")
+_LABELS = (*_PLACE, "stage", "syscall", "answer")
+_OTHER = ("other",) * len(_LABELS)
 
 
 class Metrics(LogTarget):
@@ -73,7 +74,7 @@ class Metrics(LogTarget):
 
     def _admit(self, labels: tuple[str, ...]) -> tuple[str, ...]:
         """Return the labels that count a denial: its own while there is room for them."""
-        place = labels[:3]
+        place = labels[: len(_PLACE)]
         if labels not in self._series and self._places[place] >= MAX_PLACE_SERIES:
             labels = (*place, "other", "other", "other")
         if labels not in self._series:
@@ -93,11 +94,15 @@ class Metrics(LogTarget):
 def make_labels(denial: LoggedDenial) -> tuple[str, ...]:
     """Return the labels' values, printable and short.
 
-    Container and image are as engines and trusted processes say; all other claims share the label
-    `untrusted`, and all numbers that are no calls `unknown`. So a process has few to choose from.
+    Pod, container and image are as engines and trusted processes say; all other claims share the
+    label `untrusted`, and all numbers that are no calls `unknown`. So a process has few to choose
+    from.
     """
     one = denial.container
+    pod = one if one and one.trusted else None
     values = (
+        pod.namespace if pod else "",
+        pod.pod if pod else "",
         _name_container(one) if one else "",
         one.image if one else "",
         denial.unit,
