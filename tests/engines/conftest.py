@@ -46,7 +46,9 @@ def host() -> Iterator[PrivateHost]:
 @pytest.fixture(scope="session")
 def image_root(tmp_path_factory: pytest.TempPathFactory, compiler: Compiler) -> Path:
     """Make the image's root directory: busybox, and programs that report the filter on them."""
-    programs = {name: compiler(name) for name in ("exit42", "first_denied", "notify_ready")}
+    programs = {
+        name: compiler(name) for name in ("attach", "exit42", "first_denied", "notify_ready")
+    }
     return make_rootfs(tmp_path_factory.mktemp("image") / "rootfs", programs)
 
 

@@ -22,7 +22,9 @@ def main() -> int:
         path = Path(folder, "relay")
         threading.Thread(target=relay, args=(listen(path), daemon), daemon=True).start()
         pod = Kubelet(path, group).run_pod(name, handler, {})
-        status = pod.wait(pod.start("/bin/exit42", profile=None, name="web"))
+        # containerd deletes the bundle, which has the names, once the program has ended
+        script = "/bin/sleep 1.5; exit 42"
+        status = pod.wait(pod.start("/bin/sh", "-c", script, profile=None, name="web"))
         pod.remove()
     return status
 
