@@ -36,7 +36,7 @@ def restricted(user: int) -> Fields:
 def test_why_a_debugger_cannot_attach(
     kubelet: Kubelet, own_host: PrivateHost, seclatch: Administrator, tmp_path: Path
 ) -> None:
-    """Under a strict profile by seccomp; under an open one by the kernel: a capability is missing."""
+    """Under a strict profile by seccomp; else by the kernel, for want of a capability."""
     open_ = own_host.path("/var/lib/kubelet/seccomp/open.json")
     open_.parent.mkdir(parents=True)
     open_.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []}))
