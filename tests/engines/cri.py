@@ -46,8 +46,16 @@ class Kubelet:
         call = self.channel.unary_unary(
             service + method, request_serializer=encode_message, response_deserializer=decode
         )
-        answer: dict[int, Any] = call(fields, timeout=60, wait_for_ready=True)
-        return answer
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                answer: dict[int, Any] = call(fields, timeout=60, wait_for_ready=True)
+            except grpc.RpcError as error:  # containerd answers before its CRI plugin does
+                if "not initialized yet" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return answer
 
     def has_image(self, name: str) -> bool:
         """Return whether the plugin knows the image: some time after containerd does."""
