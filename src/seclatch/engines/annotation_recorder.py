@@ -76,6 +76,8 @@ def place_recorder(root: HostRoot, wish: LatchRegistration) -> list[ChangeStep]:
     limits = wish.recorder
     if limits is None:
         return remove_recorder(root, wish.engine)
+    if wish.keeps_programs:
+        return []
     refuse_unsafe_python(root, MODULES)
     refuse_unsafe_directory(root, limits)
     wanted = {PROGRAM: (make_script(), 0o755), LIMITS: (limits.encode(), 0o644)}

@@ -48,6 +48,8 @@ def place_supervisor(root: HostRoot, wish: LatchRegistration) -> list[ChangeStep
     """Return the steps that put the supervisor and its settings in place, or that remove them."""
     if not wish.running_profiles:
         return remove_supervisor(root, wish.engine)
+    if wish.keeps_programs:
+        return []
     refuse_unsafe_python(root, _MODULES)
     installed_latch.refuse_unsafe(root, root.resolve(f"{wish.running_profiles}/any"))
     settings = json.dumps({"profiles": wish.running_profiles}).encode() + b"\n"
@@ -63,6 +65,19 @@ def place_supervisor(root: HostRoot, wish: LatchRegistration) -> list[ChangeStep
         if present is None or not installed_latch.is_as_wanted(present, state):
             steps.append(FileChange(path, present, state, _PURPOSES[name]))
     return steps
+
+
+def find_profiles(root: HostRoot, engine: str) -> str:
+    """Return the directory of running profiles whose annotations are heeded; "" if none are."""
+    directory = root.resolve(f"{LATCHES}/{engine}")
+    if not any(path.is_symlink() for path in directory.glob("*.tighten")):
+        return ""
+    file = read_file(directory / SETTINGS)
+    try:
+        found = json.loads(file.content)["profiles"] if file else ""
+    except (ValueError, KeyError, TypeError):
+        found = ""
+    return found if isinstance(found, str) and found.startswith("/") else PROFILES
 
 
 def remove_supervisor(root: HostRoot, engine: str) -> list[ChangeStep]:

@@ -38,6 +38,8 @@ class LatchRegistration:
     )
     running_profiles: str = ""
     """The directory of running profiles; "": annotations that ask for one are not heeded."""
+    keeps_programs: bool = False
+    """Recorder and supervisor stay as they are: this Python is that of an agent's container."""
 
     @property
     def directory(self) -> str:

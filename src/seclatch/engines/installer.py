@@ -6,7 +6,7 @@ See docs/decisions/0008 (installation).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from seclatch.engines import (
@@ -33,6 +33,7 @@ from seclatch.engines.install_record import (
 from seclatch.engines.leftover_files import remove_leftovers
 from seclatch.engines.podman import Podman
 from seclatch.errors import InputError, SeclatchError
+from seclatch.model.recorder_limits import RecorderLimits
 from seclatch.runtime.find_latch import find_latch, read_latch
 
 ENGINES: dict[str, Callable[[HostRoot], ContainerEngine]] = {
@@ -116,6 +117,19 @@ def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistratio
     if wish.recorder:
         notes = [*notes, *annotation_recorder.list_notes(root)]
     return InstallPlan(engine, wish, steps, notes)
+
+
+def keep_annotations(root: HostRoot, wish: LatchRegistration) -> LatchRegistration:
+    """Return the wish with the annotations that the engine's latch heeds now.
+
+    For an agent, whose Python is not the host's: it can install neither recorder nor supervisor,
+    and does not remove what an administrator has installed.
+    """
+    recorder = None
+    if annotation_recorder.heeds_annotations(root, wish.engine):
+        recorder = annotation_recorder.read_limits(root) or RecorderLimits()
+    profiles = annotation_supervisor.find_profiles(root, wish.engine)
+    return replace(wish, recorder=recorder, running_profiles=profiles, keeps_programs=True)
 
 
 def plan_uninstall(engine: ContainerEngine, root: HostRoot) -> InstallPlan:

@@ -12,7 +12,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     """Make a system tree with both runtimes, and latches to install into it."""
     scripts = tmp_path / "scripts"
     scripts.mkdir()
-    for name in ("seclatch-runc", "seclatch-crun"):
+    for name in ("seclatch-runc", "seclatch-crun", "seclatch-tighten"):
         (scripts / name).write_bytes(b"\x7fELF the latch")
         (scripts / name).chmod(0o755)
     monkeypatch.setattr("sysconfig.get_path", lambda _name: str(scripts))
