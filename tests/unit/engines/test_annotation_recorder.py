@@ -37,7 +37,7 @@ def test_the_recorder_imports_without_the_site_module(tmp_path: Path) -> None:
 def test_all_loaded_files_are_listed() -> None:
     files = annotation_recorder.list_loaded_files(annotation_recorder.MODULES)
     names = {file.name for file in files}
-    assert {"node_recorder.py", "container_images.py", "pyvenv.cfg"} <= names
+    assert {"node_recorder.py", "follow_front.py", "container_images.py", "pyvenv.cfg"} <= names
     assert Path(sys.executable) in files
     assert not [file for file in files if "_seclatch_editable" in file.name]
 
