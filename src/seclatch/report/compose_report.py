@@ -11,6 +11,7 @@ from seclatch.model.scan import Scan
 from seclatch.report.container_starts import list_starts
 from seclatch.report.process_history import make_histories
 from seclatch.report.process_tree import list_nodes
+from seclatch.report.recording_gaps import describe_gaps
 from seclatch.report.report_document import Report, Summary, Timeline
 from seclatch.report.syscall_matrix import make_matrix
 from seclatch.report.timeline_lanes import choose_lanes
@@ -72,6 +73,7 @@ def _missing(recording: Recording) -> Iterator[str]:
             f"{lost.calls:,} calls cannot be told whose, {lost.processes:,} processes were not "
             f"kept apart, {lost.events:,} events were lost"
         )
+    yield from describe_gaps(recording)
     if recording.runs > 1:
         yield (
             f"{recording.runs:,} recordings were merged: processes and times are in none of them"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from seclatch.model.recording import RecordedCalls, RecordedDenial, RecordedProcess, Recording
+from seclatch.report.recording_gaps import describe_gaps
 
 
 class ProgressFollower:
@@ -69,3 +70,4 @@ def describe_recording(recording: Recording, path: str) -> Iterator[str]:
         )
     if lost.arguments:
         yield f"{lost.arguments:,} arguments were not kept"
+    yield from describe_gaps(recording)

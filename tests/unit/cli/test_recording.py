@@ -14,7 +14,7 @@ import pytest
 
 from seclatch.model.merge_recordings import merge_recordings
 from seclatch.model.origin import ContainerImage
-from seclatch.model.recording import ProcessImage, RecordedProcess, RecordedSession
+from seclatch.model.recording import ProcessImage, RecordedProcess, RecordedSession, RecordingGap
 from seclatch.recording.files import recording_file
 from tests.unit.recordings import calls, recording
 
@@ -54,6 +54,28 @@ def test_show_by_stage(file: Path) -> None:
     assert lines[2] == ["system", "call", "program", "filtered-init"]
     assert ["close", "1,234", "1"] in lines
     assert lines[-1] == ["only", "the", "runtime", "needed", "execve"]
+
+
+@pytest.mark.parametrize("by", ["stage", "process", "role"])
+def test_show_names_gaps(tmp_path: Path, by: str) -> None:
+    path = tmp_path / "a.recording.json"
+    gaps = [RecordingGap(began=float(t), ended=t + 2.0) for t in range(10, 60, 10)]
+    recording_file.write_recording(path, recording(calls("program", "read"), gaps=gaps))
+    done = seclatch("show", "--by", by, path)
+    assert (done.returncode, done.stderr) == (
+        0,
+        "seclatch: nothing was recorded from 10.00 s to 12.00 s, from 20.00 s to 22.00 s, "
+        "from 30.00 s to 32.00 s and 2 more times, 10.00 s in all: the recorder was restarted\n",
+    )
+
+
+def test_show_refuses_a_gap_at_an_impossible_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.recording.json"
+    gaps = [RecordingGap(began=0.0, ended=1e308)]
+    path.write_bytes(msgspec.json.encode(recording([], gaps=gaps)))
+    done = seclatch("show", path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "it has times that no clock has" in done.stderr
 
 
 def test_exec_sessions_have_a_column_of_their_own(tmp_path: Path) -> None:

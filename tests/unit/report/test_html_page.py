@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from seclatch.model.recording import RecordedArgument, Recording
+from seclatch.model.recording import RecordedArgument, Recording, RecordingGap
 from seclatch.output.printable_text import make_printable
 from seclatch.profile.generate.profile_fit import fit_profile
 from seclatch.profile.parse.load_profile import parse_profile
@@ -70,6 +70,16 @@ def test_a_conditional_rule_is_decided_by_the_recorded_argument(value: int | Non
     assert ("denies, though the program used it: socket" in text) == (value == 40)
     assert ("For some arguments" in page) == (value is None)
     assert ("for some arguments, and the recording does not tell" in text) == (value is None)
+
+
+def test_gaps_are_named_on_the_page_and_in_the_text() -> None:
+    gaps = [RecordingGap(began=2.5, ended=64.0)]
+    sentence = "nothing was recorded from 2.500 s to 1 min 4 s: the recorder was restarted"
+    shown = report(recording([], duration=100.0, gaps=gaps))
+    assert f"</strong> {sentence}.</p>" in render_page(shown)
+    assert f"not everything is here: {sentence}\n" in render_text(shown, 200)
+    whole = report(recording([], duration=100.0))
+    assert "restarted" not in render_page(whole) + render_text(whole, 200)
 
 
 def test_a_name_of_a_megabyte_is_cut() -> None:

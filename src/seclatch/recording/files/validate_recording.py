@@ -59,6 +59,7 @@ def _list_times(recording: Recording) -> Iterator[float]:
         yield from (image.time for image in process.images)
         yield from (moment.time for moment in process.contexts)
     yield from (event.time for event in recording.events)
+    yield from (time for gap in recording.gaps for time in (gap.began, gap.ended))
 
 
 def _list_counts(recording: Recording) -> Iterator[tuple[str, Sequence[_Row]]]:
