@@ -201,6 +201,7 @@ def test_hostile_clients_hold_up_no_container(node: RecordedNode, rootfs: Path) 
         talking.append(client)
     bundle = node.bundle("web", rootfs, *SLEEP)
     node.begin(bundle)
+    wait_until(node.is_entered, "the state")  # runc returns before its init execs the program
     node.end(bundle)
     assert node.read().sessions
     for client in (*silent, *talking):
