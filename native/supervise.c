@@ -18,9 +18,13 @@ static const char key[] = "seclatch.running", policy[] = "seclatch.unready";
 enum { PATIENCE = 20000 }; /* milliseconds: Python's start on a busy machine */
 enum { SUPERVISED = '1', NOTHING = '0', REFUSED = 'R' }; /* the report's first byte */
 
-/* As engines write it, compact or not.  Quotation marks within a value are escaped. */
+/* As engines write it, compact or not.  Quotation marks within a value are escaped.
+ * `seclatch.unready.CONTAINER` overrides the plain key: which of a pod's containers this is, is unknown here.
+ */
 static bool asks_to_keep(const struct call *call)
 {
+	if (bundle_mentions(call, "\"seclatch.unready."))
+		return false;
 	return !bundle_mentions(call, policy) || bundle_mentions(call, "\"seclatch.unready\":\"keep\"") ||
 	       bundle_mentions(call, "\"seclatch.unready\": \"keep\"");
 }

@@ -73,6 +73,8 @@ def test_without_a_supervisor_the_annotation_decides(
     assert done.returncode == 125
     assert reason in done.stderr
     assert start(front, tmp_path, STOP | {"seclatch.unready": "Keep"}).returncode == 125
+    for_one = {"seclatch.unready.web": "stop"}
+    assert start(front, tmp_path, KEEP | for_one, indent=indent).returncode == 125
     assert start(front, tmp_path, KEEP, indent=indent).returncode == 0
     assert start(front, tmp_path, SILENT).returncode == 0
 
