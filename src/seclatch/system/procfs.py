@@ -199,17 +199,20 @@ def read_cgroups(pid: int) -> tuple[str, ...]:
 
 
 def read_file(path: str, limit: int) -> bytes:
-    """Read at most `limit` bytes of a file; none if it cannot be read. A FIFO does not block."""
+    """Read at most `limit` bytes of a file; none if it cannot be read. A FIFO does not block.
+
+    A read of cgroup.procs and its like returns about a page, however much there is (seq_file).
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError:
         return b""
-    try:
-        return os.read(fd, limit)
-    except OSError:
-        return b""
-    finally:
-        os.close(fd)
+    content = b""
+    with contextlib.suppress(OSError):
+        while len(content) < limit and (part := os.read(fd, limit - len(content))):
+            content += part
+    os.close(fd)
+    return content
 
 
 def read_start(pid: int) -> int:

@@ -16,6 +16,7 @@ from seclatch.system.procfs import (
     read_cgroups,
     read_command_line,
     read_executable,
+    read_file,
     read_status,
     read_status_line,
 )
@@ -85,3 +86,11 @@ def test_an_ended_process_is_absent() -> None:
     pid = process.pid
     assert read_status(pid) is None
     assert (list_threads(pid), read_command_line(pid, "S"), read_executable(pid)) == ([], (), "")
+
+
+def test_a_file_that_comes_in_parts_is_read_to_its_end() -> None:
+    """A read of smaps returns at most a page, as one of cgroup.procs does."""
+    content = read_file("/proc/self/smaps", 1 << 20)
+    assert content.count(b"VmFlags:") > 50
+    assert len(read_file("/proc/self/smaps", 5000)) == 5000
+    assert read_file("/proc/self/missing", 5000) == b""
