@@ -91,7 +91,7 @@ class _WatchedFamily:
     ) -> Iterator[TightenReport]:
         request = replace(self._wanted.request, profile=self._wanted.profiles[name])
         try:
-            prepared = prepare_filter(request, select_alone(self._target, [pid]))
+            prepared = prepare_filter(request, select_alone(self._target, {pid: start}))
             report = prepared.report if prepared.present else put_on(request, prepared)
         except SeclatchError as error:
             self._put_off(pid, start, str(error))

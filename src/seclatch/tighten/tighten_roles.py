@@ -5,7 +5,7 @@ See docs/decisions/0133-filters-by-role.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,8 +50,10 @@ def tighten_roles(wanted: RoleRequest) -> TightenReport:
     require_permission()
     request = wanted.request
     target = find_tighten_target(request.target)
-    roles = read_roles(list_target_pids(target))
-    prepared = _prepare_all(wanted, target, roles)
+    # Before the roles: a process that gets the id of one that has ended is not bound by its role.
+    starts = {pid: read_start(pid) for pid in list_target_pids(target)}
+    roles = read_roles(starts)
+    prepared = _prepare_all(wanted, target, roles, starts)
     report = _join_reports(request, [each.report for each in prepared.values()], roles)
     if request.options.dry_run or all(each.present for each in prepared.values()):
         return report
@@ -63,16 +65,16 @@ def tighten_roles(wanted: RoleRequest) -> TightenReport:
 
 
 def _prepare_all(
-    wanted: RoleRequest, target: TightenTarget, roles: Mapping[int, str]
+    wanted: RoleRequest, target: TightenTarget, roles: Mapping[int, str], starts: Mapping[int, int]
 ) -> dict[str, PreparedFilter]:
-    members: dict[str, list[int]] = {}
+    members: dict[str, dict[int, int]] = {}
     missing = set()
     for pid, role in roles.items():
         name = choose_role(role, wanted.profiles)
         if name is None:
             missing.add(role)
         else:
-            members.setdefault(name, []).append(pid)
+            members.setdefault(name, {})[pid] = starts[pid]
     if missing:
         raise SeclatchError(
             f"{target.name} has processes of roles without a profile: "
@@ -98,9 +100,9 @@ def _prepare_all(
     }
 
 
-def select_alone(target: TightenTarget, pids: Iterable[int]) -> TightenTarget:
-    """Return these processes of a target alone."""
-    words = (f"{pid}:{read_start(pid)}" for pid in pids)  # one that has ended fits none
+def select_alone(target: TightenTarget, starts: Mapping[int, int]) -> TightenTarget:
+    """Return these processes of a target alone: ids, and start times of when they were judged."""
+    words = (f"{pid}:{start}" for pid, start in starts.items())
     return replace(target, selector=("--alone", *words))
 
 
