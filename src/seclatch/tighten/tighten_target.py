@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from seclatch.system.procfs import list_pids, list_threads, read_file, read_stat
 
 _MOUNTS = 1 << 22
 _GROUPS = 1 << 14
+_ENGINE_ID = re.compile("[0-9a-f]{64}")
+_PREFIXES = ("docker", "libpod", "crio", "cri-containerd", "nerdctl", "runc", "crun")
+_MEMBERS = 1 << 25  # 4 million process ids, the kernel's limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,25 @@ def find_tighten_target(text: str) -> TightenTarget:
     _require_other(first)
     if text.isdigit() and first.pid == int(text):
         return TightenTarget(text, first, (str(first.pid),), whole=False)
+    return _select_container(text, first, tuple(view.notes))
+
+
+def find_container_target(pid: int, identifier: str) -> TightenTarget:
+    """Find the container of exactly that id, of which this is the first process.
+
+    No text is looked up: an id of digits alone would be taken for that of a process. Raises
+    SeclatchError.
+    """
+    view = take_snapshot(SnapshotRequest(filters=False))
+    for process in view.processes:
+        if process.pid == pid and process.container and process.container.id == identifier:
+            _require_other(process)
+            return _select_container(identifier, process, tuple(view.notes))
+    raise SeclatchError(f"process {pid} is not in container {identifier} any more", status=2)
+
+
+def _select_container(text: str, first: LiveProcess, notes: tuple[str, ...]) -> TightenTarget:
     identity = first.container.id if first.container else ""
-    notes = tuple(view.notes)
     if group := _find_group(first.pid, identity):
         return TightenTarget(text, first, ("--cgroup", str(group)), True, notes)
     if _has_own_pids(first.pid):
@@ -75,7 +96,7 @@ def _list_descendants(pid: int) -> Iterator[int]:
         found = waiting.pop()
         yield found
         for tid in list_threads(found):
-            text = read_file(f"/proc/{found}/task/{tid}/children", _GROUPS)
+            text = read_file(f"/proc/{found}/task/{tid}/children", _MEMBERS)
             waiting += map(int, text.split())
 
 
@@ -113,9 +134,21 @@ def _find_group(pid: int, identity: str) -> Path | None:
 
 def _cut_after(parts: Sequence[str], identity: str) -> str:
     for number, part in enumerate(parts):
-        if identity in part and "conmon" not in part:
+        if _names(part, identity):
             return "/".join(parts[: number + 1])
     return ""
+
+
+def _names(part: str, identity: str) -> bool:
+    """Return whether a group is the container's: ID, PREFIX-ID, PREFIX-ID.scope, and not 12 of 123.
+
+    Ids that no engine made may contain hyphens, and be the end of another one.
+    """
+    if identity in (part, part.removesuffix(".scope")):
+        return True
+    prefix, hyphen, rest = part.removesuffix(".scope").partition(f"-{identity}")
+    known = prefix in _PREFIXES or _ENGINE_ID.fullmatch(identity)
+    return bool(hyphen) and not rest and bool(known) and not prefix.endswith("conmon")
 
 
 def _list_group_mounts() -> Iterator[tuple[str, str, str, Path]]:
@@ -136,7 +169,7 @@ def _list_group(group: Path) -> Iterator[int]:
     """Yield the processes of a group and those below."""
     for folder, _, files in os.walk(group):
         if "cgroup.procs" in files:
-            yield from map(int, read_file(f"{folder}/cgroup.procs", 1 << 20).split())
+            yield from map(int, read_file(f"{folder}/cgroup.procs", _MEMBERS).split())
 
 
 def _has_own_pids(pid: int) -> bool:

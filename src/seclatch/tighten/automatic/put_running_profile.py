@@ -16,8 +16,14 @@ from seclatch.tighten.automatic.session_filter import remove_session_filter, wri
 from seclatch.tighten.automatic.started_container import StartedContainer
 from seclatch.tighten.further_filter import compile_further_filter
 from seclatch.tighten.run_tighten import TightenOptions
-from seclatch.tighten.tighten_container import TightenRequest, require_permission, tighten_container
+from seclatch.tighten.tighten_container import (
+    TightenRequest,
+    prepare_filter,
+    put_on,
+    require_permission,
+)
 from seclatch.tighten.tighten_report import explain_failures
+from seclatch.tighten.tighten_target import find_container_target
 
 _WAIT = 30.0
 _TRIES = 2
@@ -64,8 +70,13 @@ def put_running_profile(
 
 
 def _bind(wanted: TightenRequest, started: StartedContainer) -> str:
+    require_permission()
     for _ in range(_TRIES):
-        report = tighten_container(wanted)
+        prepared = prepare_filter(wanted, find_container_target(started.pid, started.identifier))
+        ready = {each.pid for each in prepared.report.outcome.processes}
+        if started.pid not in ready or started.has_ended():
+            raise SeclatchError(f"process {started.pid} is not among those found, or has ended")
+        report = prepared.report if prepared.present else put_on(wanted, prepared)
         if report.outcome.complete:
             bound = [
                 each for each in report.outcome.processes if each.state in ("bound", "present")
