@@ -98,22 +98,26 @@ class CriClient:
     def run_probe(self, pod: ProbePod) -> int:
         """Run the container to its end; return its exit status. Its pod is removed in any case."""
         sandbox = pod.sandbox
-        identifier = self.call("RunPodSandbox", (1, sandbox), (2, pod.handler))[1][0].decode()
+        identifier = self._create("RunPodSandbox", (1, sandbox), (2, pod.handler))
         try:
             words = ((1, identifier), (2, pod.container), (3, sandbox))
-            container = self.call("CreateContainer", *words)[1][0].decode()
+            container = self._create("CreateContainer", *words)
             self.call("StartContainer", (1, container))
             return self._await_end(container)
         finally:
             self._remove(identifier)
 
+    def _create(self, method: str, *fields: tuple[int, Any]) -> str:
+        """Call a method that creates something; return its id."""
+        return _read_bytes(self.call(method, *fields), method).decode(errors="replace")
+
     def _await_end(self, container: str) -> int:
         deadline = time.monotonic() + self._seconds
         while time.monotonic() < deadline:
             answer = self.call("ContainerStatus", (1, container))
-            status = decode_message(answer[1][0])
+            status = decode_message(_read_bytes(answer, "ContainerStatus"))
             if status.get(3) == [_EXITED]:
-                return int(status.get(7, [0])[0])
+                return _read_number(status.get(7, [0])[0], "ContainerStatus")
             time.sleep(_POLL)
         raise SeclatchError(f"CRI: the probe container runs for more than {self._seconds:g} s")
 
@@ -121,8 +125,32 @@ class CriClient:
         """Remove pods that probes have left that were killed."""
         found = self.call("ListPodSandbox", (1, ((3, {_LABEL: "true"}),)))
         for item in found.get(1, []):
-            self._remove(decode_message(item)[1][0].decode())
+            if not isinstance(item, bytes):
+                raise _unexpected("ListPodSandbox")
+            identifier = _read_bytes(decode_message(item), "ListPodSandbox")
+            self._remove(identifier.decode(errors="replace"))
 
     def _remove(self, identifier: str) -> None:
         self.call("StopPodSandbox", (1, identifier))
         self.call("RemovePodSandbox", (1, identifier))
+
+
+def _read_bytes(answer: dict[int, list[Any]], method: str) -> bytes:
+    """Return field 1, an id or a message. Raises SeclatchError where it is missing."""
+    value = answer.get(1, [None])[0]
+    if not isinstance(value, bytes):
+        raise _unexpected(method)
+    return value
+
+
+def _read_number(value: object, method: str) -> int:
+    if not isinstance(value, int):
+        raise _unexpected(method)
+    return value
+
+
+def _unexpected(method: str) -> SeclatchError:
+    return SeclatchError(
+        f"CRI: {method}: the answer has not the fields of runtime.v1",
+        remedy="crictl version, on the host, names the runtime and its API",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from seclatch.agent.engine_probe import EngineProbe
@@ -16,6 +16,8 @@ from seclatch.engines.engine import NAME
 from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import clip_printable
 from seclatch.system import procfs
+
+T = TypeVar("T")
 
 _SECONDS = 60
 _MAX_ANSWER = 1 << 20
@@ -38,10 +40,10 @@ class DockerProbe(EngineProbe):
                 "LogConfig": {"Type": "none"},
             },
         }
-        identifier = self._post("/containers/create", wish)["Id"]
+        identifier = self._post("/containers/create", wish, "Id", str)
         try:
-            self._post(f"/containers/{identifier}/start")
-            return int(self._post(f"/containers/{identifier}/wait")["StatusCode"])
+            self._ask("POST", f"/containers/{identifier}/start", b"{}")
+            return self._post(f"/containers/{identifier}/wait", {}, "StatusCode", int)
         finally:
             self._ask("DELETE", f"/containers/{identifier}?force=1")
 
@@ -59,9 +61,20 @@ class DockerProbe(EngineProbe):
         """Remove the image."""
         self._ask("DELETE", f"/images/{IMAGE}?{urlencode({'force': 1})}", accept=(404,))
 
-    def _post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        answer = self._ask("POST", path, json.dumps(body or {}).encode(), "application/json")
-        return json.loads(answer) if answer else {}
+    def _post(self, path: str, body: dict[str, Any], member: str, kind: type[T]) -> T:
+        """Post; return a member of the answer. Raises SeclatchError where it is missing."""
+        content = self._ask("POST", path, json.dumps(body).encode())
+        try:
+            answer = json.loads(content)
+        except (ValueError, RecursionError):
+            answer = None
+        value = answer.get(member) if isinstance(answer, dict) else None
+        if not isinstance(value, kind):
+            raise SeclatchError(
+                f"Docker: POST {path}: the answer has no {member}",
+                remedy="docker version, on the host, names the daemon and its API",
+            )
+        return value
 
     def _ask(
         self,

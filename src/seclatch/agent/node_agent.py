@@ -71,6 +71,10 @@ class NodeAgent:
                 done.errors[what] = SeclatchError(f"{what}: {error}")
             except SeclatchError as error:
                 done.errors[what] = error
+            # A defect, or an answer that no check expects: the agent must not end by it, or the
+            # label would stay on a node whose latch is not checked any more.
+            except Exception as error:
+                done.errors[what] = SeclatchError(f"{what}: {type(error).__name__}: {error}")
         return done
 
     def _list_steps(self, done: RoundResult) -> Iterator[tuple[str, Callable[[], None]]]:
