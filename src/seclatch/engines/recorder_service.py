@@ -24,12 +24,15 @@ Description=Record the system calls of annotated containers
 Documentation=man:seclatch-record(1)
 After=local-fs.target
 Before=docker.service containerd.service crio.service kubelet.service
+# systemd's default ends a service for good after 5 starts in 10 s; what made them fail may pass,
+# as a full disk does.
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
 ExecStart={program}
 Restart=always
-RestartSec=100ms
+RestartSec=2s
 # To the recorder alone: its children write files, and end with it.
 KillMode=mixed
 TimeoutStopSec=90

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
 
 from seclatch.engines import annotation_recorder, installed_latch
 from seclatch.engines.host_root import HostRoot
+from seclatch.engines.recorder_service import make_unit
 from seclatch.errors import SeclatchError
+from seclatch.model.recorder_limits import RecorderLimits
 from tests.unit.engines.tree import Tree
 
 
@@ -54,6 +57,14 @@ def test_a_file_writable_by_others_is_refused(tmp_path: Path, change: int) -> No
         os.chown(file, 2000, 2000)
     with pytest.raises(SeclatchError, match="can be changed by others than root"):
         installed_latch.refuse_unsafe_file(file)
+
+
+def test_the_service_is_started_again_however_often_it_fails() -> None:
+    """The setting belongs to [Unit]; systemd ignores it elsewhere."""
+    unit = ConfigParser(interpolation=None)
+    unit.read_string(make_unit("/usr/local/lib/seclatch/recorder", RecorderLimits()))
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0"
+    assert (unit["Service"]["Restart"], unit["Service"]["RestartSec"]) == ("always", "2s")
 
 
 def test_a_tree_needs_the_recorder_s_python_at_the_same_path(tree: Tree) -> None:

@@ -44,6 +44,18 @@ def test_one_recorder_writes_to_a_directory_until_it_ends(tmp_path: Path) -> Non
     os.close(spool.lock("/run/y.sock"))
 
 
+def test_a_disk_that_takes_no_byte_ends_no_recorder(tmp_path: Path) -> None:
+    """By a limit on the size of files, which makes writing fail as a full disk does."""
+    limited = f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n{LOCK}"
+    words = [sys.executable, "-c", limited, str(tmp_path)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.readline() == b"locked\n"
+        with pytest.raises(SeclatchError, match="another recorder writes to it"):
+            make_spool(tmp_path).lock("/run/y.sock")
+        process.kill()
+    os.close(make_spool(tmp_path).lock("/run/y.sock"))
+
+
 def test_names_are_unique_before_their_files_exist(tmp_path: Path) -> None:
     spool, running = make_spool(tmp_path), list[str]()
     for _ in range(20):

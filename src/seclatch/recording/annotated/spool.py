@@ -74,8 +74,11 @@ class RecordingSpool:
             raise SeclatchError(
                 f"opening {self.path}: another recorder writes to it", remedy="stop that one first"
             ) from None
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, msgspec.json.encode(SpoolOwner(pid=os.getpid(), socket=socket)), 0)
+        content = msgspec.json.encode(SpoolOwner(pid=os.getpid(), socket=socket))
+        # A full disk must not end the recorder. Written over what is there: one that is truncated
+        # first may get no block any more.
+        with contextlib.suppress(OSError):
+            os.ftruncate(fd, os.pwrite(fd, content, 0))
         return fd
 
     def find_owner(self) -> SpoolOwner | None:
