@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from seclatch.recording.backends.bpf.abi import ADOPTION, CONTAINER, WORD, WORD_SIZE
 from seclatch.recording.backends.bpf.loader import Probe
+from seclatch.system.bpf import Map
 
 ONLY = 1
 """The number of a recording's only container."""
@@ -55,17 +56,24 @@ def watch_container(
 
 
 def forget_container(probe: Probe, scope: ContainerScope, *, number: int = ONLY) -> None:
-    """Follow nothing into a container any more; tasks that are followed stay so. Raises OSError."""
-    for name, key in (
-        ("containers", WORD.pack(number)),
-        ("namespaces", WORD.pack(scope.namespace)),
-        ("words", scope.key),
-    ):
-        try:
-            probe.map(name).delete(key)
-        except OSError as error:
-            if error.errno != errno.ENOENT:
-                raise
+    """Follow nothing into a container any more; tasks that are followed stay so. Raises OSError.
+
+    A later recording of the same container, or of a restarted one with the same id, may have the
+    keys by now: those stay.
+    """
+    _delete(probe.map("containers"), WORD.pack(number))
+    value = WORD.pack(number)
+    for name, key in (("namespaces", WORD.pack(scope.namespace)), ("words", scope.key)):
+        if probe.map(name).get(key) == value:
+            _delete(probe.map(name), key)
+
+
+def _delete(entries: Map, key: bytes) -> None:
+    try:
+        entries.delete(key)
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise
 
 
 def adopt_also(probe: Probe, process: int, *, number: int = ONLY) -> None:
