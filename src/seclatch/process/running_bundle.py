@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from seclatch.process.process_entries import read_entries
 # Directories of runtimes' states: runc writes state.json there, crun status. See runc(8), crun(1).
 _STATES = ("run/runc", "run/crun", "run/docker/runtime-*/*", "run/containerd/runc/*")
 _FILES = {"state.json": "runc", "status": "crun"}
+_FIFO = "exec.fifo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,22 @@ def find_names(identifier: str) -> frozenset[str]:
 
 def find_runtime(identifier: str, root: Path = Path("/")) -> str:
     """Return the runtime that has a state directory for this container, "" if none has."""
+    return next((runtime for _, runtime in _find_states(identifier, root)), "")
+
+
+def awaits_start(identifier: str, root: Path = Path("/")) -> bool:
+    """Return whether a container was created and not started: its init waits at `exec.fifo`.
+
+    runc and crun remove it at the start. The container's processes cannot make it again.
+    """
+    return any((folder / _FIFO).is_fifo() for folder, _ in _find_states(identifier, root))
+
+
+def _find_states(identifier: str, root: Path) -> Iterator[tuple[Path, str]]:
     if not identifier or "/" in identifier or identifier in (".", ".."):
-        return ""
+        return
     for pattern in _STATES:
         for folder in root.glob(pattern):
             for file, runtime in _FILES.items():
                 if (folder / identifier / file).is_file():
-                    return runtime
-    return ""
+                    yield folder / identifier, runtime

@@ -16,6 +16,8 @@ _WHOLE_STATUS = 1 << 20  # of a process with 65536 groups: some 700 KiB
 _CGROUP = 1 << 14
 _COMMAND = 1 << 14
 _LINE = 1 << 8
+ENDED = 1 << 63
+"""The start time of a process that has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,7 @@ def read_file(path: str, limit: int) -> bytes:
 def read_start(pid: int) -> int:
     """Return the start time of a process in clock ticks since boot; 2^63 if it has ended."""
     fields = read_file(f"/proc/{pid}/stat", _STATUS).rpartition(b") ")[2].split()
-    return int(fields[19]) if len(fields) > 19 else 1 << 63
+    return int(fields[19]) if len(fields) > 19 else ENDED
 
 
 def read_current_call(tid: int) -> int | None:

@@ -15,7 +15,13 @@ from seclatch.process.containers.live_stages import find_stage
 from seclatch.process.containers.membership import find_containers, find_members
 from seclatch.process.process_entries import read_entries
 from seclatch.recording.ready.ready_condition import EngineContainer
-from seclatch.system.procfs import ProcEntry, read_mount_namespace, read_start, read_status_line
+from seclatch.system.procfs import (
+    ENDED,
+    ProcEntry,
+    read_mount_namespace,
+    read_start,
+    read_status,
+)
 
 _GRACE = 10.0
 _EVERY = 0.2
@@ -71,7 +77,28 @@ def has_processes(identifier: str) -> bool:
 
 
 def find_started(identifier: str, since: int) -> StartedContainer | None:
-    """Return the container once its program runs; only one that has started after `since`.
+    """Return the container once its program runs; only one that has started after `since`."""
+    for pid, entry in _list_roots(identifier, since):
+        if _runs_program(entry) and (found := _open(identifier, pid, since)):
+            return found
+    return None
+
+
+def find_unrecognised(identifier: str, since: int) -> StartedContainer | None:
+    """Return the container although its program was not seen to run.
+
+    The program may hide that: it names its file like a runtime, or is traced.
+    """
+    for pid, entry in _list_roots(identifier, since):
+        if entry.mounts != read_mount_namespace(os.getpid()) and (
+            found := _open(identifier, pid, since)
+        ):
+            return found
+    return None
+
+
+def _list_roots(identifier: str, since: int) -> list[tuple[int, ProcEntry]]:
+    """List its processes without a parent in it, the oldest first.
 
     The name comes from the engine's command line. Other processes may claim to be of that
     container: only what a trusted shim, monitor or runtime state describes counts (decision 0026).
@@ -81,13 +108,17 @@ def find_started(identifier: str, since: int) -> StartedContainer | None:
     found = [pid for pid, each in members.items() if each.id == identifier and each.trusted]
     inside = set(found)
     roots = [pid for pid in found if entries[pid].status.parent not in inside]
-    for pid in sorted(roots, key=read_start):
-        if read_start(pid) >= since and _runs_program(entries[pid]):
-            with contextlib.suppress(OSError):
-                handle = os.pidfd_open(pid)
-                if read_start(pid) >= since:
-                    return StartedContainer(identifier, pid, handle)
-                os.close(handle)
+    starts = sorted((read_start(pid), pid) for pid in roots)
+    return [(pid, entries[pid]) for start, pid in starts if since <= start < ENDED]
+
+
+def _open(identifier: str, pid: int, since: int) -> StartedContainer | None:
+    """Return the container with a handle of this process; None if that has ended."""
+    with contextlib.suppress(OSError):
+        found = StartedContainer(identifier, pid, os.pidfd_open(pid))
+        if since <= read_start(pid) < ENDED and not found.has_ended():
+            return found
+        os.close(found.handle)
     return None
 
 
@@ -98,8 +129,23 @@ def _runs_program(entry: ProcEntry) -> bool:
     """
     if entry.mounts in (0, read_mount_namespace(os.getpid())):
         return False
-    traced = read_status_line(entry.pid, b"TracerPid") not in (b"0", None)
-    return not traced and find_stage(entry, in_container=True) is Stage.PROGRAM
+    status = read_status(entry.pid)
+    if status is None or (status.tracer and not _is_inside(status.tracer, entry.pid)):
+        return False
+    return find_stage(entry, in_container=True) is Stage.PROGRAM
+
+
+def _is_inside(tracer: int, pid: int) -> bool:
+    """Return whether a tracer shares the container's process ids: the latch's is the host's."""
+    own = _read_pid_namespace(os.getpid())
+    return own != 0 and own != _read_pid_namespace(tracer) == _read_pid_namespace(pid) != 0
+
+
+def _read_pid_namespace(pid: int) -> int:
+    try:
+        return os.stat(f"/proc/{pid}/ns/pid").st_ino  # noqa: PTH116 (through a magic link)
+    except OSError:
+        return 0
 
 
 def read_front_identifier(words: tuple[str, ...]) -> str:

@@ -23,6 +23,7 @@ from seclatch.recording.ready.program_state import TimeHasPassed
 from seclatch.recording.ready.ready_condition import ReadyCondition
 from seclatch.system.procfs import read_argv, read_start
 from seclatch.tighten.automatic.annotated_ready import make_condition
+from seclatch.tighten.automatic.await_start import MAX_SHARE, StartWait, await_start
 from seclatch.tighten.automatic.engine_client import find_engine_container
 from seclatch.tighten.automatic.profile_directory import DIRECTORY
 from seclatch.tighten.automatic.running_annotations import (
@@ -35,19 +36,12 @@ from seclatch.tighten.automatic.running_annotations import (
 from seclatch.tighten.automatic.session_filter import remove_session_filter, remove_stale_filters
 from seclatch.tighten.automatic.started_container import (
     StartedContainer,
-    find_started,
-    has_processes,
     read_front_identifier,
 )
 
 _SUPERVISED, _NOTHING, _REFUSED = b"1", b"0", b"R"
 _MAX_REPORT = 500
 _EVERY, _REFRESH = 0.2, 2.0
-_MAX_SHARE = 20
-"""It waits so many times longer than it looks: 5 % of a processor at most."""
-_UNBORN = 15.0
-"""So long after the front's end a container without a process was not made. One that was created
-may wait for its start for as long as it likes."""
 
 
 class SupervisorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -161,11 +155,11 @@ def supervise(work: Supervision) -> int:
     request = work.request
     started = None
     try:
-        started = _await_start(work)
+        started, problem = await_start(_make_wait(work))
         if started is None:
             log(syslog.LOG_NOTICE, request.identifier, "not tightened: it was never started")
             return 0
-        problem = _await_ready(work, started)
+        problem = problem or _await_ready(work, started)
     except Exception as error:
         problem = str(error) or type(error).__name__
     finally:
@@ -181,6 +175,17 @@ def supervise(work: Supervision) -> int:
     return _conclude(request, started, problem)
 
 
+def _make_wait(work: Supervision) -> StartWait:
+    identifier = work.request.identifier
+    return StartWait(
+        identifier,
+        work.front,
+        work.since,
+        work.request.limit,
+        lambda sentence: log(syslog.LOG_WARNING, identifier, sentence),
+    )
+
+
 def _conclude(request: RunningRequest, started: StartedContainer, problem: str) -> int:
     if not problem:
         return 0
@@ -189,19 +194,6 @@ def _conclude(request: RunningRequest, started: StartedContainer, problem: str) 
     if request.stop:
         started.stop()
     return 1
-
-
-def _await_start(work: Supervision) -> StartedContainer | None:
-    """Return the container once its program runs; None if it was not made, or is gone again."""
-    identifier, absent = work.request.identifier, 0.0
-    while absent < _UNBORN:
-        now = time.monotonic()
-        if started := find_started(identifier, work.since):
-            return started
-        waits = read_start(work.front) <= work.since or has_processes(identifier)
-        time.sleep(max(_EVERY, _MAX_SHARE * (time.monotonic() - now)))
-        absent = 0.0 if waits else absent + time.monotonic() - now
-    return None
 
 
 def _await_ready(work: Supervision, started: StartedContainer) -> str:
@@ -227,7 +219,7 @@ def _await_ready(work: Supervision, started: StartedContainer) -> str:
             return ""
         if now >= limit:
             return f"it was not ready ({work.request.ready}) within {work.request.limit:g} s"
-        time.sleep(max(_EVERY, _MAX_SHARE * (time.monotonic() - now)))
+        time.sleep(max(_EVERY, MAX_SHARE * (time.monotonic() - now)))
     return ""
 
 
