@@ -1,7 +1,4 @@
-"""What belongs to a recorded command: images, profiles, connections, unrelated processes.
-
-Imported once the command runs: the imports take longer than its start.
-"""
+"""What belongs to a recorded command: images, profiles, connections, unrelated processes."""
 
 from __future__ import annotations
 

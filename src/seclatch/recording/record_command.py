@@ -126,12 +126,15 @@ class _Command:
     def start(self, backend: RecordingBackend) -> None:
         """Follow the running daemons, then start the command."""
         self.daemons = backend.follow_daemons()
+        # Connections, images and profiles are lost with the processes that have them: on a busy
+        # machine these imports, some 20 ms, took longer than a short container.
+        attribution = self._attribution
         if self.daemons and any(word.rpartition("/")[2] == "docker" for word in self._command):
             from seclatch.recording.attribution.image_lookup import find_named_containers
 
             backend.trace.named_containers = find_named_containers(self._command)
         if self._ready:
-            client = self._attribution.images.client
+            client = attribution.images.client
             self._ready.begin(client=client is not None and client.kind in _LOGGING)
         reading, writing = os.pipe()
         try:

@@ -42,6 +42,8 @@ class Ebpf(RecordingBackend):
     def follow_daemons(self) -> int:
         """Those of this host, if it is not seen from within a pid namespace."""
         self._daemons = follow_daemons(self.probe)
+        if self._daemons:
+            self.harvest.collect()  # its imports do not wait for what a daemon does at once
         return len(self._daemons)
 
     def await_go(self) -> None:
