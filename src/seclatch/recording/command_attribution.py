@@ -25,9 +25,11 @@ class CommandAttribution:
         """Look up what is new: images, profiles and connections."""
         if options.query_images:
             self.images.update(trace)
-        self.profiles.update(trace, options.find_pod)
+        self.profiles.update(trace)
         if self._daemons:
             self._peers.update(trace)
+        if options.find_pod:
+            self.profiles.find_pods(options.find_pod)
         if self._daemons and not options.sights:  # detail events refer to segments by number
             self._pruner.update(trace)
 

@@ -9,14 +9,20 @@ import pytest
 from seclatch.recording.attribution.bundle_profile import (
     MAX_SIZE,
     BundleProfiles,
-    decode_bundle_profile,
+    decode_bundle_config,
     find_bundle,
-    read_bundle_profile,
+    read_bundle_config,
 )
 from seclatch.recording.trace.event_kinds import EventKind
 from tests.unit.recording.traces import Story
 
 SECCOMP = {"defaultAction": "SCMP_ACT_ERRNO"}
+
+
+def read_profile(pids: list[int], bundle: str) -> object:
+    """Return the profile of a bundle."""
+    config = read_bundle_config(pids, bundle)
+    return config.profile if config else None
 
 
 @pytest.fixture
@@ -43,16 +49,16 @@ def test_bundle_of_a_command_line(words: str, bundle: str) -> None:
 def test_bundle_is_read_by_the_runtime_s_paths(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert read_bundle_profile([os.getpid()], str(bundle)) == SECCOMP
+    assert read_profile([os.getpid()], str(bundle)) == SECCOMP
     monkeypatch.chdir(bundle.parent)
-    assert read_bundle_profile([os.getpid()], bundle.name) == SECCOMP
+    assert read_profile([os.getpid()], bundle.name) == SECCOMP
 
 
 def test_bundle_of_an_ended_runtime(bundle: Path) -> None:
     gone = 0x7FFFFFFF
-    assert read_bundle_profile([gone], str(bundle)) == SECCOMP
-    assert read_bundle_profile([gone, os.getpid()], str(bundle)) == SECCOMP
-    assert read_bundle_profile([gone], "bundle") is None
+    assert read_profile([gone], str(bundle)) == SECCOMP
+    assert read_profile([gone, os.getpid()], str(bundle)) == SECCOMP
+    assert read_profile([gone], "bundle") is None
 
 
 @pytest.mark.parametrize(
@@ -60,18 +66,19 @@ def test_bundle_of_an_ended_runtime(bundle: Path) -> None:
     [b"", b"{", b"[]", b'{"linux": null}', b'{"linux": {}}', b'{"linux": {"seccomp": 1}}', b"\xff"],
 )
 def test_invalid_configuration_has_no_profile(content: bytes) -> None:
-    assert decode_bundle_profile(content) is None
+    config = decode_bundle_config(content)
+    assert config is None or config.profile is None
 
 
 def test_endless_file_and_fifo(tmp_path: Path) -> None:
     (tmp_path / "config.json").symlink_to("/dev/zero")
-    assert read_bundle_profile([os.getpid()], str(tmp_path)) is None
+    assert read_profile([os.getpid()], str(tmp_path)) is None
     (tmp_path / "config.json").unlink()
     os.mkfifo(tmp_path / "config.json")
-    assert read_bundle_profile([os.getpid()], str(tmp_path)) is None
+    assert read_profile([os.getpid()], str(tmp_path)) is None
     (tmp_path / "config.json").unlink()
     (tmp_path / "config.json").write_bytes(b" " * (MAX_SIZE + 1))
-    assert read_bundle_profile([os.getpid()], str(tmp_path)) is None
+    assert read_profile([os.getpid()], str(tmp_path)) is None
 
 
 def test_front_and_its_runtime_are_one_start(bundle: Path) -> None:
@@ -83,3 +90,16 @@ def test_front_and_its_runtime_are_one_start(bundle: Path) -> None:
     process = story.trace.segments[front].process
     assert story.trace.segments[front].kind == EventKind.EXEC
     assert profiles.profiles == {process: SECCOMP}
+
+
+def test_a_query_for_a_pod_needs_annotations_of_kubernetes(bundle: Path) -> None:
+    """It reads all of /proc, for which the start of another container does not wait."""
+    story, asked = Story(), list[str]()
+    profiles = BundleProfiles()
+    for name, notes in (("plain", {}), ("odd", [1]), ("pod", {"io.kubernetes.x": "y"})):
+        config = {"linux": {"seccomp": SECCOMP}, "annotations": notes}
+        (bundle / "config.json").write_text(json.dumps(config))
+        story.exec(story.fork(story.root), "/usr/sbin/runc", "create", "-b", str(bundle), name)
+        profiles.update(story.trace)
+        profiles.find_pods(asked.append)
+    assert asked == ["pod"]

@@ -26,13 +26,29 @@ MAX_ANCESTORS = 6
 
 Profile = dict[str, Any]
 
+_KUBERNETES = "io.kubernetes."
+
 
 class _LinuxConfig(msgspec.Struct):
     seccomp: Profile | None = None
 
 
-class _BundleConfig(msgspec.Struct):
+class BundleConfig(msgspec.Struct):
+    """What is read of a config.json."""
+
     linux: _LinuxConfig | None = None
+    annotations: Any = None
+
+    @property
+    def profile(self) -> Profile | None:
+        """Return `linux.seccomp`."""
+        return self.linux.seccomp if self.linux else None
+
+    @property
+    def mentions_pod(self) -> bool:
+        """Return whether there are annotations of Kubernetes; anyone may have written them."""
+        found = self.annotations
+        return isinstance(found, dict) and any(key.startswith(_KUBERNETES) for key in found)
 
 
 FindPod = Callable[[str], PodContainer | None]
@@ -49,9 +65,10 @@ class BundleProfiles:
         self.profiles: dict[int, Profile] = {}
         self.pods: dict[int, PodContainer] = {}
         self._looked = 0
-        self._asked: set[int] = set()
+        self._read: set[int] = set()
+        self._unnamed: dict[int, str] = {}
 
-    def update(self, trace: Trace, find_pod: FindPod | None = None) -> None:
+    def update(self, trace: Trace) -> None:
         """Read the bundles of runtimes that have started since the last call."""
         began, self._looked = trace.starts[self._looked :], len(trace.starts)
         kept = cache(lambda: find_related(trace))
@@ -60,17 +77,25 @@ class BundleProfiles:
             process = segment.process
             bundle = "" if segment.argv_cut else find_bundle(segment.argv)
             # A front that execs the runtime is listed twice, with the same argv.
-            if not bundle or process in self.profiles or len(self.profiles) == MAX_BUNDLES:
+            if not bundle or process in self._read or len(self._read) == MAX_BUNDLES:
                 continue
             if is_under_daemon(trace, trace.processes[process]) and process not in kept():
                 continue
-            if find_pod and process not in self._asked and len(self._asked) < MAX_BUNDLES:
-                self._asked.add(process)
-                if pod := find_pod(segment.argv[-1]):
-                    self.pods[process] = pod
-            profile = read_bundle_profile(_list_ancestor_pids(trace, process), bundle)
-            if profile is not None:
-                self.profiles[process] = profile
+            config = read_bundle_config(_list_ancestor_pids(trace, process), bundle)
+            if config is None:
+                continue
+            self._read.add(process)
+            if config.profile is not None:
+                self.profiles[process] = config.profile
+            if config.mentions_pod:
+                self._unnamed[process] = segment.argv[-1]
+
+    def find_pods(self, find_pod: FindPod) -> None:
+        """Find the pods of what was read since the last call: each query reads all of /proc."""
+        while self._unnamed:
+            process, identifier = self._unnamed.popitem()
+            if pod := find_pod(identifier):
+                self.pods[process] = pod
 
 
 def find_bundle(argv: Sequence[str]) -> str:
@@ -95,8 +120,8 @@ def _list_ancestor_pids(trace: Trace, process: int) -> list[int]:
     return pids
 
 
-def read_bundle_profile(pids: Sequence[int], bundle: str) -> Profile | None:
-    """Read the profile of a bundle, by the paths of the first of these processes that finds it."""
+def read_bundle_config(pids: Sequence[int], bundle: str) -> BundleConfig | None:
+    """Read the config.json of a bundle, by the paths of the first of these that finds it."""
     if bundle.startswith("/"):
         roots = [Path(f"/proc/{pid}/root") / bundle.lstrip("/") for pid in pids]
         folders = [*roots, Path(bundle)]
@@ -104,19 +129,18 @@ def read_bundle_profile(pids: Sequence[int], bundle: str) -> Profile | None:
         folders = [Path(f"/proc/{pid}/cwd") / bundle for pid in pids[:1]]
     for folder in folders:
         try:
-            return decode_bundle_profile(_read_bounded(folder / "config.json"))
+            return decode_bundle_config(_read_bounded(folder / "config.json"))
         except OSError:
             continue
     return None
 
 
-def decode_bundle_profile(content: bytes) -> Profile | None:
-    """Decode `linux.seccomp` of a config.json; None if there is none or it is no object."""
+def decode_bundle_config(content: bytes) -> BundleConfig | None:
+    """Decode a config.json; None if it is not one."""
     try:
-        config = msgspec.json.decode(content, type=_BundleConfig)
+        return msgspec.json.decode(content, type=BundleConfig)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return config.linux.seccomp if config.linux else None
 
 
 def _read_bounded(file: Path) -> bytes:
