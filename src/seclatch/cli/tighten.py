@@ -158,7 +158,7 @@ def command(
         raise
     _show(report, as_json)
     complete = report.outcome.complete
-    if stay and complete and not dry_run:
+    if stay and report.outcome.can_stay and not dry_run:
         complete = _stay(wanted, as_json)
     elif not dry_run and len(profiles) > 1:
         _notify(

@@ -12,6 +12,8 @@ from seclatch.errors import SeclatchError
 from seclatch.runtime.find_latch import find_latch
 from seclatch.tighten.further_filter import FurtherFilter
 
+MISSED = "missed"
+"""The reason of a process that was created while the others were bound."""
 _UNTOUCHED = 3
 
 
@@ -49,6 +51,12 @@ class TightenOutcome:
     def complete(self) -> bool:
         """Return whether all processes are bound."""
         return self.settled and all(each.state != "unbound" for each in self.processes)
+
+    @property
+    def can_stay(self) -> bool:
+        """Return whether all are bound but those created meanwhile, which --stay binds."""
+        unbound = [each for each in self.processes if each.state == "unbound"]
+        return self.settled and all(each.reason == MISSED for each in unbound)
 
 
 @dataclass(frozen=True, slots=True)

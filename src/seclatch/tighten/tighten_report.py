@@ -33,9 +33,18 @@ _REASONS = {
     "unstoppable": "it does not stop (state D: it waits for a device?)",
     "frozen": "it is frozen with its control group (docker unpause)",
     "traced": "it is traced by another process (strace, gdb?)",
+    "missed": "it was created while the others were bound, and has no filter",
     "": "it is not bound",
 }
-_TRANSIENT = ("changing", "not-stopped", "in-call", "unstoppable", "tracer-lost", "tracer-busy")
+_TRANSIENT = (
+    "changing",
+    "not-stopped",
+    "in-call",
+    "unstoppable",
+    "tracer-lost",
+    "tracer-busy",
+    "missed",
+)
 
 
 @dataclass(slots=True)

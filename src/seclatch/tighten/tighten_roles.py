@@ -12,8 +12,9 @@ from pathlib import Path
 from seclatch.errors import SeclatchError
 from seclatch.model.process_role import choose_role
 from seclatch.output.printable_text import make_printable
-from seclatch.system.procfs import read_start
+from seclatch.system.procfs import read_start, read_status
 from seclatch.tighten.live_roles import read_roles
+from seclatch.tighten.missed_processes import find_missed
 from seclatch.tighten.rehearse import rehearse_roles
 from seclatch.tighten.run_tighten import ProcessOutcome, TightenOutcome
 from seclatch.tighten.tighten_container import (
@@ -50,18 +51,40 @@ def tighten_roles(wanted: RoleRequest) -> TightenReport:
     require_permission()
     request = wanted.request
     target = find_tighten_target(request.target)
-    # Before the roles: a process that gets the id of one that has ended is not bound by its role.
-    starts = {pid: read_start(pid) for pid in list_target_pids(target)}
-    roles = read_roles(starts)
-    prepared = _prepare_all(wanted, target, roles, starts)
+    roles, prepared = _list_and_prepare(wanted, target)
     report = _join_reports(request, [each.report for each in prepared.values()], roles)
     if request.options.dry_run or all(each.present for each in prepared.values()):
         return report
     report.rehearsed = _rehearse(request, target, prepared)
+    if report.rehearsed:  # processes may have come and gone meanwhile
+        roles, prepared = _list_and_prepare(wanted, target)
     done = [each.report if each.present else put_on(request, each) for each in prepared.values()]
     bound = _join_reports(request, done, roles)
     bound.rehearsed = report.rehearsed
+    codes = [each.further.code for each in prepared.values()]
+    _add_missed(bound, target, codes, request.options.wait)
     return bound
+
+
+def _list_and_prepare(
+    wanted: RoleRequest, target: TightenTarget
+) -> tuple[dict[int, str], dict[str, PreparedFilter]]:
+    # Before the roles: a process that gets the id of one that has ended is not bound by its role.
+    starts = {pid: read_start(pid) for pid in list_target_pids(target)}
+    roles = read_roles(starts)
+    return roles, _prepare_all(wanted, target, roles, starts)
+
+
+def _add_missed(
+    report: TightenReport, target: TightenTarget, codes: list[bytes], wait: float
+) -> None:
+    """Report processes that were in no list, and have no filter now, as not bound."""
+    processes = report.outcome.processes
+    handled = {(each.pid, each.start) for each in processes}
+    missed = tuple(find_missed(target, handled, codes, wait))
+    report.outcome = replace(report.outcome, processes=processes + missed)
+    found = {each.pid: status.comm for each in missed if (status := read_status(each.pid))}
+    report.names = {**report.names, **found}
 
 
 def _prepare_all(
