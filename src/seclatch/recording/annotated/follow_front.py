@@ -60,7 +60,7 @@ class FrontFollower:
         """Follow the front that asks. Raises SeclatchError, OSError, VerifierError."""
         if not request.pid:
             raise SeclatchError("following the front: its process ids are not this recorder's")
-        identifier = request.argument or procfs.read_argv(request.pid)[0][-1]
+        identifier = request.argument or _read_identifier(request.pid)
         wish = read_annotation(request.read_file(MAX_SIZE + 1), identifier)
         if wish is None or not request.is_waiting():
             request.answer(NOT_FOLLOWED)
@@ -104,3 +104,11 @@ class FrontFollower:
 
         recording.image_is_pending = True
         self._images.add(ForkedTask(ask, take, _IMAGE_SECONDS))
+
+
+def _read_identifier(pid: int) -> str:
+    """Return the container's id from the front's argv. Raises SeclatchError, OSError."""
+    argv = procfs.read_argv(pid)[0]
+    if not argv:  # a zombie's (proc_pid_cmdline(5))
+        raise SeclatchError(f"following the front, process {pid}: it has ended")
+    return argv[-1]

@@ -131,8 +131,14 @@ class NodeRecorder:
             else:
                 request.close()
         except (OSError, SeclatchError, VerifierError) as error:
-            self._log.write(f"not recorded: {describe_error(error)}")
-            request.answer(NOT_FOLLOWED)
+            self._refuse(request, describe_error(error))
+        # A defect must not end the recordings of all other containers.
+        except Exception as error:
+            self._refuse(request, f"{type(error).__name__}: {error}")
+
+    def _refuse(self, request: RecorderRequest, reason: str) -> None:
+        self._log.write(f"not recorded: {reason}")
+        request.answer(NOT_FOLLOWED)
 
     def _mark(self, request: RecorderRequest) -> None:
         """Begin the running phase of the recordings of this name or id."""
