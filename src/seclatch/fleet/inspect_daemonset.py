@@ -12,14 +12,17 @@ from typing import Any
 
 INSPECT_LABELS = {"app.kubernetes.io/name": "seclatch", "app.kubernetes.io/component": "inspect"}
 _NAME = "seclatch-inspect"
-# Where the engines' sockets, the runtimes' states, the recordings and logs of the host are.
+# Where the engines' sockets, the runtimes' states, the recordings and logs of the host are. What is
+# missing is made as a directory: so not journald's own, whose presence has it keep logs over a
+# reboot (journald.conf(5), Storage=auto), but those above.
+_MACHINE = "/etc/machine-id"
 _READ = (
-    "/etc/machine-id",
+    _MACHINE,
     "/run/containerd",
-    "/run/log/journal",
+    "/run/log",
     "/var/lib/kubelet/seccomp",
     "/var/lib/seclatch",
-    "/var/log/journal",
+    "/var/log",
 )
 
 
@@ -51,7 +54,11 @@ def _pod(image: str, pull_secret: str) -> dict[str, Any]:
         for number, path in enumerate(_READ)
     ]
     volumes: list[dict[str, Any]] = [
-        {"name": f"host-{number}", "hostPath": {"path": path}} for number, path in enumerate(_READ)
+        {
+            "name": f"host-{number}",
+            "hostPath": {"path": path} | ({"type": "File"} if path == _MACHINE else {}),
+        }
+        for number, path in enumerate(_READ)
     ]
     container = {
         "name": "inspect",

@@ -300,6 +300,18 @@ def test_inspection_is_bound_to_no_account() -> None:
     assert not list_inspected(ClusterWish(inspect=True))
 
 
+def test_inspection_makes_nothing_on_a_host_that_changes_it() -> None:
+    """A hostPath without a type becomes a directory where it is missing."""
+    [daemon_set] = [one for one in documents(INSPECTED) if one["metadata"]["name"] == "inspect"]
+    pod = daemon_set["spec"]["template"]["spec"]
+    paths = [one["hostPath"] for one in pod["volumes"] if "hostPath" in one]
+    assert {"path": "/etc/machine-id", "type": "File"} in paths
+    assert not [one for one in paths if one["path"].endswith("/journal")]
+    [container] = pod["containers"]
+    mounts = {one["mountPath"]: one.get("readOnly") for one in container["volumeMounts"]}
+    assert mounts["/var/log"] and mounts["/run/log"]
+
+
 def list_inspected(wish: ClusterWish) -> list[dict[str, Any]]:
     return [one for one in list_manifests(wish) if one["kind"] in ("Role", "DaemonSet")]
 
