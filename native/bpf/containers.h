@@ -38,6 +38,13 @@ static __always_inline __u32 find_container_of_init(struct task_struct *child)
 	return found && found->reapers ? init->container : 0;
 }
 
+/* Another user could name a container in the argv of any program, and so have the node's recorder reach
+ * the limits of its recording. A kuid_t is of the initial user namespace, whichever the task is in. */
+static __always_inline int may_name_container(struct task_struct *task)
+{
+	return !words_of_root || READ(READ(task->cred)->uid.val) == 0;
+}
+
 /* The container whose id is a word of the current task's argv, as for a runtime that is about to start
  * an exec session in it. Words are read one by one, so the loop is bounded by their number (bounded
  * loops: Linux 5.3). */
@@ -46,7 +53,7 @@ static __noinline __u32 find_container_in_argv(struct task_struct *task)
 	struct mm_struct *mm = READ(task->mm);
 	unsigned long position = READ(mm->arg_start), end = READ(mm->arg_end);
 
-	if (!words_given)
+	if (!words_given || !may_name_container(task))
 		return 0;
 	for (int i = 0; i < MAX_WORDS && position < end; i++) {
 		struct word word = {};

@@ -275,6 +275,7 @@ struct {
 struct control control = { .next_segment = FIRST_OWN, .next_slot = FIRST_OWN };
 struct adoption adoption = {};
 __u32 words_given = 0; /* whether `words` has any: then argv of execs on the host are read */
+__u32 words_of_root = 0; /* whether only argv of programs of root's are: see containers.h */
 
 /* Constants that the recorder sets before it loads the programs (.rodata, frozen): the verifier
  * takes what depends on them out of the program. */

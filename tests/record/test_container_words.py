@@ -16,6 +16,7 @@ pytestmark = pytest.mark.root
 
 SCOPE = ContainerScope(word="3f4c" * 16)
 NAMED = ("/bin/true", SCOPE.word)
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -44,3 +45,12 @@ def test_a_later_recording_keeps_the_keys_of_the_same_id(backend: SharedEbpf) ->
     assert (count_followed(backend, first), count_followed(backend, second)) == (0, 1)
     backend.forget(2, SCOPE)
     assert backend.probe.map("words").items() == []
+
+
+def test_only_root_s_programs_are_followed_by_argv(backend: SharedEbpf) -> None:
+    trace = follow(backend, 1)
+    for words in (NAMED, ("unshare", "--user", "--map-root-user", *NAMED)):
+        subprocess.run(words, check=True, user=NOBODY, group=NOBODY, extra_groups=())
+    assert count_followed(backend, trace) == 0
+    subprocess.run(NAMED, check=True)
+    assert count_followed(backend, trace) == 1
