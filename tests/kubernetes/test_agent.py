@@ -101,11 +101,11 @@ def test_the_account_may_patch_nodes_and_no_more(
 
 
 def test_the_label_sends_pods_to_a_node_that_has_proved_the_latch(
-    cluster: Cluster, seclatch: Administrator, account: None, tmp_path: Path
+    cluster: Cluster, seclatch: Administrator, account: None
 ) -> None:
     """A pod waits until then; the label goes when the engine is gone; the pod runs on."""
     seclatch.must("install", "containerd")  # as the agent does, without annotations
-    restart(cluster.containerd, tmp_path / "containerd.log")
+    restart(cluster.containerd, cluster.logs / "containerd.log")
     cluster.must("label", "node", NODE, "seclatch.io/latch-")
     cluster.apply(pod("sent", container("web", *SLEEP, profile=STRICT)))
     waiting = await_status(
@@ -126,9 +126,9 @@ def test_the_label_sends_pods_to_a_node_that_has_proved_the_latch(
         assert (down["ready"], down["label"]) == (False, "removed"), down
         assert "seclatch.io/latch" not in cluster.get("node", NODE)["metadata"]["labels"]
     finally:
-        cluster.containerd.begin(tmp_path / "containerd-again.log")
+        cluster.containerd.begin(cluster.logs / "containerd.log")
     assert run_agent(seclatch)["ready"]
     assert seen(cluster, "later") == ["Seccomp:", "2"]
     remove(cluster, "later")
     seclatch.must("install", "containerd", "--record-annotations")
-    restart(cluster.containerd, tmp_path / "containerd-last.log")
+    restart(cluster.containerd, cluster.logs / "containerd.log")

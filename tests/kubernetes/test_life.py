@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tests.engines.installing import Administrator
 from tests.engines.test_pods import restart
 from tests.kubernetes.cluster import NODE, Cluster
@@ -22,12 +20,12 @@ from tests.kubernetes.pods import (
 CHURN = 30
 
 
-def test_kubelet_and_containerd_restarted(cluster: Cluster, labelled: None, tmp_path: Path) -> None:
+def test_kubelet_and_containerd_restarted(cluster: Cluster, labelled: None) -> None:
     """A pod runs on under its filter, with its probe; new ones start."""
     probe = {"exec": {"command": ["true"]}, "periodSeconds": 1}
     cluster.apply(pod("alive", container("web", *SLEEP, profile=STRICT, livenessProbe=probe)))
     await_ready(cluster, "alive")
-    restart(cluster.containerd, tmp_path / "containerd.log")
+    restart(cluster.containerd, cluster.logs / "containerd.log")
     cluster.restart_kubelet()
     assert seen(cluster, "alive") == ["Seccomp:", "2"]
     cluster.apply(pod("later", container("web", *SLEEP, profile=STRICT)))
@@ -56,7 +54,14 @@ def test_removal(cluster: Cluster, seclatch: Administrator, labelled: None) -> N
     refused = seclatch("uninstall", "containerd")
     assert refused.returncode == 125
     assert "pod default/needs (pid " in refused.stderr
-    drain = ("drain", NODE, "--force", "--grace-period=1", "--delete-emptydir-data")
+    drain = (
+        "drain",
+        NODE,
+        "--force",
+        "--ignore-daemonsets",
+        "--grace-period=1",
+        "--delete-emptydir-data",
+    )
     try:
         cluster.must(*drain, timeout=180)
         seclatch.must("uninstall", "containerd")

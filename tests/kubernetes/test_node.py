@@ -128,7 +128,7 @@ def test_recordings_of_a_pod(cluster: Cluster, node: PrivateHost, labelled: None
         found = recordings(node).get(f"default/recorded/{name}")
         return [each.joined for each in found.sessions] if found else []
 
-    wait_until(lambda: any(sessions("web")), "a probe in the recording")
+    wait_until(lambda: any(sessions("web")), "a probe in the recording", 120)
     remove(cluster, "recorded")
     assert set(recordings(node)) == {"default/recorded/first", "default/recorded/web"}
     assert sessions("first") == [False]
