@@ -14,6 +14,7 @@ NATIVE = Path(__file__).parents[2] / "native"
 
 # Programs of the tests that run in the guest; some of the others are for x86 alone.
 TARGETS = (
+    "attach",
     "bound",
     "denials",
     "errnos",
@@ -27,6 +28,7 @@ TARGETS = (
     "kill_tracer",
     "kill_worker",
     "nonleader_exec",
+    "notify_ready",
     "opens_gate",
     "own_filter",
     "pausing",
