@@ -23,7 +23,7 @@ class ObjectError(Exception):
     """Not a BPF object, or one that needs what this loader does not have."""
 
 
-class Section(NamedTuple):
+class ObjectSection(NamedTuple):
     """A section; `size` without `data` is zeros."""
 
     name: str
@@ -103,7 +103,7 @@ class ObjectFile:
         return found
 
 
-def _read_sections(content: bytes) -> list[Section]:
+def _read_sections(content: bytes) -> list[ObjectSection]:
     magic, width, order, _, _, machine, *rest = _HEADER.unpack_from(content)
     if (magic, width, order, machine) != (b"\x7fELF", 2, 1, _EM_BPF):
         raise ObjectError("not a little-endian BPF object")
@@ -111,7 +111,7 @@ def _read_sections(content: bytes) -> list[Section]:
     data = [b"" if h[1] == _SHT_NOBITS else content[h[4] : h[4] + h[5]] for h in headers]
     names = data[rest[-1]]
     return [
-        Section(_text(names, h[0]), h[1], each, h[5], h[6], h[7])
+        ObjectSection(_text(names, h[0]), h[1], each, h[5], h[6], h[7])
         for h, each in zip(headers, data, strict=True)
     ]
 

@@ -166,7 +166,7 @@ class _NextFailure:
         watch_container(self._backend.probe, ContainerScope(word="create"))
 
     def update(self, trace: Trace, options: RecordOptions) -> None:
-        """Find a new container whose first process ended with a failure."""
+        """Look for a container that has started since and whose first process failed."""
         now = time.monotonic()
         if self.found or now < self._next_look:
             return

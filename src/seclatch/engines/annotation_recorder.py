@@ -116,13 +116,13 @@ def _remove_former(root: HostRoot, engine: str) -> Iterator[FileChange]:
 
 
 def heeds_annotations(root: HostRoot, engine: str) -> bool:
-    """Return whether an engine's latch asks the recorder."""
+    """Return whether the recorder is enabled for an engine."""
     directory = root.resolve(f"{LATCHES}/{engine}")
     return any(path.is_symlink() for path in directory.glob("*.record"))
 
 
 def list_other_engines(root: HostRoot, engine: str) -> list[str]:
-    """List the other engines whose latches ask the recorder."""
+    """List the other engines that have the recorder enabled."""
     return [one for one in _ENGINES if one != engine and heeds_annotations(root, one)]
 
 

@@ -68,7 +68,7 @@ def place_supervisor(root: HostRoot, wish: LatchRegistration) -> list[ChangeStep
 
 
 def find_profiles(root: HostRoot, engine: str) -> str:
-    """Return the directory of running profiles whose annotations are heeded; "" if none are."""
+    """Return the directory of running profiles; "" without tightening by annotation."""
     directory = root.resolve(f"{LATCHES}/{engine}")
     if not any(path.is_symlink() for path in directory.glob("*.tighten")):
         return ""

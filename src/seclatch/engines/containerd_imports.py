@@ -109,7 +109,7 @@ def imports_path(files: Sequence[ImportedFile], path: str) -> bool:
 
 
 def find_owner(files: Sequence[ImportedFile], plugin: str) -> ImportedFile | None:
-    """Return the file whose section for this plugin containerd 1.x uses: the last that has one."""
+    """Return the last file with a section for this plugin: the one that containerd 1.x uses."""
     owners = [file for file in files if toml_edit.find_value(file.table, ("plugins", plugin))]
     return owners[-1] if owners else None
 

@@ -194,7 +194,7 @@ def read_keys(state: FileState | None) -> dict[str, Any]:
 
 
 def find_daemons(root: HostRoot) -> list[DockerDaemon]:
-    """Find every dockerd of the running system whose configuration is the default file."""
+    """Find the running dockerd processes that use the default configuration file."""
     here = Path(f"/proc/{root.init or 'self'}/ns/mnt").readlink()
     found = []
     for process in Path("/proc").glob("[0-9]*"):

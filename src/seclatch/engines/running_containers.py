@@ -24,7 +24,7 @@ class _Config(msgspec.Struct):
 
 
 def list_containers_using(directory: str) -> list[str]:
-    """List the running containers of all engines whose runtime lies in `directory`."""
+    """List the running containers, of all engines, with a runtime in `directory`."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

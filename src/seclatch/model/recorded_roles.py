@@ -84,7 +84,7 @@ def _choose_role(recordings: Sequence[Recording], wanted: str) -> str:
 
 
 def _keep_role(recording: Recording, name: str) -> Recording:
-    """Add what the role does to what was made before, whose rows get no count after the mark."""
+    """Set all counts after the ready mark to those of one role."""
     role = next((each for each in recording.roles if each.name == name), None)
     program = Stage.PROGRAM.value
     calls = [msgspec.structs.replace(row, running=0) for row in recording.calls]

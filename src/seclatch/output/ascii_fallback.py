@@ -1,4 +1,4 @@
-"""Output for streams whose encoding lacks our signs: ASCII in their place, and no exception."""
+"""Replace characters that a stream's encoding lacks by ASCII, without an exception."""
 
 from __future__ import annotations
 

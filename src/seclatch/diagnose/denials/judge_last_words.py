@@ -116,7 +116,7 @@ def _judge_named_denial(
 def _is_another_failure(
     failure: JudgedFailure, case: DenialCase, line: StderrLine, later: StderrLine
 ) -> bool:
-    """Return whether a line after the one about a denial tells of something else.
+    """Return whether a later line reports another failure than the line about the denial.
 
     What a process writes without any work in between is one report: `test failed`. Words that sound
     like no failure are of another subject, if the process did not end over the denial, and the

@@ -33,7 +33,7 @@ class _LinuxConfig(msgspec.Struct):
     seccomp: Profile | None = None
 
 
-class BundleConfig(msgspec.Struct):
+class ConfigJson(msgspec.Struct):
     """What is read of a config.json."""
 
     linux: _LinuxConfig | None = None
@@ -120,7 +120,7 @@ def _list_ancestor_pids(trace: Trace, process: int) -> list[int]:
     return pids
 
 
-def read_bundle_config(pids: Sequence[int], bundle: str) -> BundleConfig | None:
+def read_bundle_config(pids: Sequence[int], bundle: str) -> ConfigJson | None:
     """Read the config.json of a bundle, by the paths of the first of these that finds it."""
     if bundle.startswith("/"):
         roots = [Path(f"/proc/{pid}/root") / bundle.lstrip("/") for pid in pids]
@@ -135,10 +135,10 @@ def read_bundle_config(pids: Sequence[int], bundle: str) -> BundleConfig | None:
     return None
 
 
-def decode_bundle_config(content: bytes) -> BundleConfig | None:
+def decode_bundle_config(content: bytes) -> ConfigJson | None:
     """Decode a config.json; None if it is not one."""
     try:
-        return msgspec.json.decode(content, type=BundleConfig)
+        return msgspec.json.decode(content, type=ConfigJson)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
