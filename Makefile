@@ -54,7 +54,7 @@ test: say-how-long test-packages $(DEV_STAMP)
 	tools/reachable $(VENV)/bin/pytest -q -n $(WORKERS) --dist loadscope $(PYTEST_ARGS) $(T)
 
 say-how-long:
-	@echo "$(if $(T),the tests in $(T),all tests: about 20 minutes on 2 cores; T=PATH runs a part of them, make check the quick ones)" >&2
+	@echo "$(if $(T),the tests in $(T),all tests: about 22 minutes on 2 cores; T=PATH runs a part of them, make check the quick ones)" >&2
 
 # Property tests with few examples; `make test` tries them with all.
 check: lint

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from seclatch.engines.file_change import ChangeStep, FileChange, FileState, LinkChange, read_file
+from seclatch.engines.file_change import ChangeStep
 from seclatch.engines.host_root import HostRoot
-from seclatch.engines.installed_latch import choose_owner
-from seclatch.engines.systemctl import SystemctlStep, is_booted
-from seclatch.engines.watch_service import quote_word
-from seclatch.errors import SeclatchError
+from seclatch.engines.systemd_unit import SystemdUnit, is_booted, quote_word
 from seclatch.model.recorder_limits import RecorderLimits
 
 NAME = "seclatch-recorder.service"
-UNIT = f"/etc/systemd/system/{NAME}"
-LINK = f"/etc/systemd/system/multi-user.target.wants/{NAME}"
-_PURPOSE = "the service of the recorder"
 
 TEMPLATE = """\
 # Written by `seclatch install --record-annotations`; `seclatch uninstall` removes it.
@@ -71,6 +63,11 @@ TasksMax=256
 WantedBy=multi-user.target
 """
 
+_SERVICE = SystemdUnit(
+    NAME, "the service of the recorder", TEMPLATE.partition("\n")[0], "seclatch install"
+)
+UNIT, LINK = _SERVICE.path, _SERVICE.link
+
 
 def is_managed(root: HostRoot) -> bool:
     """Return whether systemd starts the recorder on this root's system."""
@@ -90,49 +87,11 @@ def place_service(
     `changed`: the recorder itself is replaced, so a running one is started anew. It continues the
     recordings of containers that run.
     """
-    unit = root.resolve(UNIT)
-    if not unit.parent.is_dir():
+    if not root.resolve(UNIT).parent.is_dir():
         return []
-    present = _read_own(unit)
-    wanted = FileState(make_unit(program, limits).encode(), 0o644, *choose_owner())
-    steps: list[ChangeStep] = []
-    if present is None or present.content != wanted.content:
-        steps.append(FileChange(unit, present, wanted, _PURPOSE, shown=True))
-    link = root.prefix / LINK.lstrip("/")
-    target = str(link.readlink()) if link.is_symlink() else None
-    if target != UNIT and link.parent.is_dir():
-        steps.append(LinkChange(link, target, UNIT))
-    if (steps or changed) and is_booted(root):
-        steps.append(SystemctlStep(NAME, ("daemon-reload",), ("daemon-reload",)))
-        steps.append(SystemctlStep(NAME, ("restart", NAME), ("stop", NAME)))
-    return steps
+    return _SERVICE.place(root, make_unit(program, limits), restart=changed)
 
 
 def remove_service(root: HostRoot) -> list[ChangeStep]:
     """Return the steps that stop and remove the service, if it is there."""
-    unit = root.resolve(UNIT)
-    if not unit.parent.is_dir():
-        return []
-    link = root.prefix / LINK.lstrip("/")
-    present = _read_own(unit)
-    steps: list[ChangeStep] = []
-    if present and is_booted(root):
-        steps.append(SystemctlStep(NAME, ("stop", NAME), ("start", NAME)))
-    if link.is_symlink():
-        steps.append(LinkChange(link, str(link.readlink()), None))
-    if present:
-        steps.append(FileChange(unit, present, None, _PURPOSE))
-    if present and is_booted(root):
-        steps.append(SystemctlStep(NAME, ("daemon-reload",), ("daemon-reload",)))
-    return steps
-
-
-def _read_own(unit: Path) -> FileState | None:
-    """Read the unit. Raises SeclatchError for one that the installer has not written."""
-    present = read_file(unit)
-    if present and not present.content.startswith(TEMPLATE.partition("\n")[0].encode()):
-        raise SeclatchError(
-            f"changing {unit}: `seclatch install` has not written it",
-            remedy="move it away, then run the command again",
-        )
-    return present
+    return _SERVICE.remove(root) if root.resolve(UNIT).parent.is_dir() else []

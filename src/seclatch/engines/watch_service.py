@@ -14,20 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import seclatch
-from seclatch.engines.file_change import ChangeStep, FileChange, FileState, LinkChange, read_file
+from seclatch.engines.file_change import ChangeStep
 from seclatch.engines.host_root import HostRoot
-from seclatch.engines.installed_latch import choose_owner
-from seclatch.engines.systemctl import SystemctlStep, is_booted
+from seclatch.engines.systemd_unit import SystemdUnit, quote_word
 from seclatch.errors import SeclatchError
 
 NAME = "seclatch-watch.service"
-UNIT = f"/etc/systemd/system/{NAME}"
-LINK = f"/etc/systemd/system/multi-user.target.wants/{NAME}"
 LOG = "/var/log/seclatch/denials.json"
 
 _CACHE = "/var/cache/seclatch"
 _PRIVATE = ("/tmp", "/var/tmp")  # noqa: S108 (what the service has privately)
-_PURPOSE = "the service that watches denials"
 
 TEMPLATE = """\
 # Written by `seclatch install watch`; `seclatch uninstall watch` removes it.
@@ -76,6 +72,14 @@ TasksMax=32
 WantedBy=multi-user.target
 """
 
+_SERVICE = SystemdUnit(
+    NAME,
+    "the service that watches denials",
+    TEMPLATE.partition("\n")[0],
+    "seclatch install watch",
+)
+UNIT, LINK = _SERVICE.path, _SERVICE.link
+
 
 @dataclass(frozen=True)
 class ServicePlan:
@@ -91,38 +95,15 @@ def plan_service(root: HostRoot, options: Sequence[str]) -> ServicePlan:
         for path in _list_executed():
             refuse_temporary(path, "install seclatch in another place, such as by pipx for root")
             refuse_replaceable(path)
-    unit = root.resolve(UNIT)
-    present = _read_own(unit)
-    wanted = FileState(make_unit(options).encode(), 0o644, *choose_owner())
-    steps: list[ChangeStep] = []
-    if present is None or present.content != wanted.content:
-        steps.append(FileChange(unit, present, wanted, _PURPOSE, shown=True))
-    link = root.prefix / LINK.lstrip("/")
-    target = str(link.readlink()) if link.is_symlink() else None
-    if target != UNIT:
-        steps.append(LinkChange(link, target, UNIT))
-    if steps and is_booted(root):
-        steps.append(SystemctlStep(NAME, ("daemon-reload",), ("daemon-reload",)))
-        steps.append(SystemctlStep(NAME, ("restart", NAME), ("stop", NAME)))
-    _require_directories(unit, link)
+    steps = _SERVICE.place(root, make_unit(options))
+    _require_directories(root.resolve(UNIT), root.prefix / LINK.lstrip("/"))
     notes = [f"denials are logged to {LOG}", f"systemctl status {NAME} shows whether it runs"]
     return ServicePlan(steps, notes if steps else [])
 
 
 def plan_service_removal(root: HostRoot) -> ServicePlan:
     """Plan to stop and remove the service; the log is kept, and the cache, which others may use."""
-    unit = root.resolve(UNIT)
-    link = root.prefix / LINK.lstrip("/")
-    present = _read_own(unit)
-    steps: list[ChangeStep] = []
-    if present and is_booted(root):
-        steps.append(SystemctlStep(NAME, ("stop", NAME), ("start", NAME)))
-    if link.is_symlink():
-        steps.append(LinkChange(link, str(link.readlink()), None))
-    if present:
-        steps.append(FileChange(unit, present, None, _PURPOSE))
-    if present and is_booted(root):
-        steps.append(SystemctlStep(NAME, ("daemon-reload",), ("daemon-reload",)))
+    steps = _SERVICE.remove(root)
     log, cache = root.resolve(LOG).parent, root.resolve(_CACHE)
     notes = [f"the log is kept: {log}"] if log.exists() else []
     notes += [f"the cache is kept: {cache} (rm -r removes it)"] if cache.exists() else []
@@ -136,17 +117,6 @@ def make_unit(options: Sequence[str]) -> str:
     if any(word.startswith("--metrics") for word in options):
         families += " AF_INET AF_INET6"
     return TEMPLATE.format(command=" ".join(map(quote_word, words)), families=families)
-
-
-def quote_word(word: str) -> str:
-    """Quote a word of a command line for systemd (systemd.service(5)): no specifier or variable."""
-    if not word.isprintable():
-        raise SeclatchError(
-            f"writing the service: {word!r} has a control character", remedy="", status=2
-        )
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    plain = all(sign.isalnum() or sign in "/-_.,:=@+" for sign in word) and word
-    return word if plain else f'"{escaped}"'
 
 
 def refuse_replaceable(path: Path) -> None:
@@ -180,17 +150,6 @@ def _list_executed() -> list[Path]:
     """List what the service executes: the interpreter, and this package."""
     python = Path(sys.executable)
     return [python.absolute(), python.resolve(), Path(seclatch.__file__).resolve()]
-
-
-def _read_own(unit: Path) -> FileState | None:
-    """Read the unit. Raise SeclatchError for one that this command has not written."""
-    present = read_file(unit)
-    if present and not present.content.startswith(TEMPLATE.partition("\n")[0].encode()):
-        raise SeclatchError(
-            f"changing {unit}: `seclatch install watch` has not written it",
-            remedy="move it away, then run the command again",
-        )
-    return present
 
 
 def _require_directories(*paths: Path) -> None:

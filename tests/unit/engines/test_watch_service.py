@@ -14,14 +14,13 @@ from seclatch.cli.main import cli
 from seclatch.engines import watch_service
 from seclatch.engines.file_change import apply_steps
 from seclatch.engines.host_root import HostRoot
-from seclatch.engines.systemctl import SystemctlStep
+from seclatch.engines.systemd_unit import SystemctlStep, quote_word
 from seclatch.engines.watch_service import (
     LINK,
     UNIT,
     make_unit,
     plan_service,
     plan_service_removal,
-    quote_word,
     refuse_replaceable,
 )
 from seclatch.errors import SeclatchError
