@@ -121,7 +121,7 @@ class RecorderSocket:
         return [*listener, *(client.fileno() for client in self._silent)]
 
     def take_requests(self) -> Iterator[RecorderRequest]:
-        """Accept who waits, and yield the messages that have come. Never blocks."""
+        """Accept waiting clients, and yield the messages that have come. Never blocks."""
         self._accept()
         now = time.monotonic()
         ready = _list_ready(list(self._silent))

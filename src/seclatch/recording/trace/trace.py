@@ -156,11 +156,6 @@ class TraceLoss:
     calls: int = 0
     arguments: int = 0
 
-    @property
-    def anything(self) -> bool:
-        """Return whether the recording is incomplete (arguments apart)."""
-        return bool(self.events or self.processes or self.calls)
-
 
 @dataclass(slots=True)
 class Trace:
