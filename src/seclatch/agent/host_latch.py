@@ -15,7 +15,7 @@ from seclatch.engines.engine import ContainerEngine, LatchRegistration
 from seclatch.engines.file_change import ChangeStep, FileChange, apply_steps
 from seclatch.engines.host_root import HostRoot
 from seclatch.engines.installer import (
-    keep_annotations,
+    keep_options,
     make_engine,
     plan_install,
     plan_uninstall,
@@ -78,7 +78,7 @@ class HostLatch:
     def _install(self, done: LatchOutcome) -> None:
         engine = self.engine
         self._refuse_again(engine)
-        steps = plan_install(engine, self.root, keep_annotations(self.root, self.wish)).steps
+        steps = plan_install(engine, self.root, keep_options(self.root, self.wish)).steps
         apply_steps(steps)
         done.changed = [step.describe() for step in steps]
         if any(map(_is_configuration, steps)) and isinstance(engine, Containerd):

@@ -50,6 +50,13 @@ def place_latch(
     return steps + remove_latches(root, wish.engine, keep={front.name, *links})
 
 
+def read_mode(root: HostRoot, wish: LatchRegistration) -> str:
+    """Return how the installed latch starts containers; the wish's mode where none is installed."""
+    front = root.resolve(wish.front)
+    link = front.with_name(f"{front.name}.mode")
+    return str(link.readlink()) if link.is_symlink() else wish.mode
+
+
 def list_names() -> list[str]:
     """List the names of what may be in an engine's directory: latches and their links."""
     return [runtime + suffix for runtime in RUNTIMES for suffix in ("", *SUFFIXES)]

@@ -119,8 +119,8 @@ def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistratio
     return InstallPlan(engine, wish, steps, notes)
 
 
-def keep_annotations(root: HostRoot, wish: LatchRegistration) -> LatchRegistration:
-    """Return the wish with the annotations that the engine's latch heeds now.
+def keep_options(root: HostRoot, wish: LatchRegistration) -> LatchRegistration:
+    """Return the wish with the mode and the annotations that are installed for the engine now.
 
     For an agent, whose Python is not the host's: it can install neither recorder nor supervisor,
     and does not remove what an administrator has installed.
@@ -129,7 +129,13 @@ def keep_annotations(root: HostRoot, wish: LatchRegistration) -> LatchRegistrati
     if annotation_recorder.heeds_annotations(root, wish.engine):
         recorder = annotation_recorder.read_limits(root) or RecorderLimits()
     profiles = annotation_supervisor.find_profiles(root, wish.engine)
-    return replace(wish, recorder=recorder, running_profiles=profiles, keeps_programs=True)
+    return replace(
+        wish,
+        mode=installed_latch.read_mode(root, wish),
+        recorder=recorder,
+        running_profiles=profiles,
+        keeps_programs=True,
+    )
 
 
 def plan_uninstall(engine: ContainerEngine, root: HostRoot) -> InstallPlan:

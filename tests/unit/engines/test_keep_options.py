@@ -1,4 +1,4 @@
-"""An agent of a node leaves what an administrator has installed for annotations."""
+"""An agent of a node leaves the options by which an administrator has installed the latch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from seclatch.engines import annotation_recorder, annotation_supervisor
 from seclatch.engines.engine import LatchRegistration
 from seclatch.engines.host_root import HostRoot
-from seclatch.engines.installer import keep_annotations, make_engine, plan_install
+from seclatch.engines.installer import keep_options, make_engine, plan_install
 from tests.unit.engines.tree import Tree
 
 MODULES = (*annotation_recorder.MODULES, *annotation_supervisor._MODULES)
@@ -15,6 +15,7 @@ OPTIONS = {
     "nothing": (),
     "recordings": ("--record-annotations", "--record-limit", "7"),
     "profiles": ("--tighten-annotations", "--running-profiles", "/etc/own"),
+    "mode": ("--mode", "gate"),
     "both": ("--record-annotations", "--tighten-annotations"),
 }
 
@@ -33,7 +34,7 @@ def with_python(tree: Tree) -> Tree:
 def test_an_agent_changes_nothing(with_python: Tree, engine: str, words: tuple[str, ...]) -> None:
     with_python.run("install", engine, "--runtime", "runc", *words)
     root, wish = HostRoot(with_python.top), LatchRegistration(engine, "runc")
-    kept = keep_annotations(root, wish)
+    kept = keep_options(root, wish)
     assert (kept.recorder is not None) == ("--record-annotations" in words)
     assert bool(kept.running_profiles) == ("--tighten-annotations" in words)
     assert plan_install(make_engine(engine, root), root, kept).steps == []
