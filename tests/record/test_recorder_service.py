@@ -82,6 +82,8 @@ def test_it_runs_with_its_capabilities_before_install_returns(host: BootedSystem
 def test_a_container_is_recorded_across_a_kill_and_an_upgrade(
     host: BootedSystemd, bundle: str
 ) -> None:
+    for left in kept(host):  # of a first try (decision 0083)
+        left.unlink()
     start = ["run", "--detach", "--bundle", bundle, "one"]
     start_detached(host, *start)
     host.run(SECLATCH, "record", "flush", "web")
@@ -111,6 +113,7 @@ def test_a_container_is_recorded_across_a_kill_and_an_upgrade(
 
 def test_it_is_stopped_and_removed(host: BootedSystemd, bundle: str) -> None:
     """The last of this file: recordings stay, and containers start as before."""
+    before = kept(host)
     host.run("systemctl", "stop", NAME)
     assert host.show(NAME, "Result") == "success" and host.show(NAME, "ExecMainStatus") == "0"
     start_detached(host, "run", "--bundle", bundle, "--detach", "two")
@@ -122,5 +125,5 @@ def test_it_is_stopped_and_removed(host: BootedSystemd, bundle: str) -> None:
     host.run(SECLATCH, "uninstall", "podman")
     assert host.show(NAME, "LoadState") == "not-found"
     assert not host.path(UNIT).exists() and not host.path(PROGRAM).exists()
-    assert len(kept(host)) == 1
+    assert kept(host) == before
     assert PROGRAM not in host.run("sh", "-c", "cat /proc/[0-9]*/cmdline")

@@ -52,6 +52,8 @@ class ContainerRecording:
     """A container that is being recorded.
 
     `former`: what an earlier recorder wrote of it, compressed, for there may be many.
+    `is_saving`: its file is being written, or will be; `save_again`: and once more after that,
+    with this `complete`.
     """
 
     number: int
@@ -64,7 +66,8 @@ class ContainerRecording:
     image_is_pending: bool = False
     identity: ContainerIdentity | None = None
     next_save: float = 0.0
-    saves: int = 0
+    is_saving: bool = False
+    save_again: bool | None = None
     changed: bool = True
     ended: bool = False
     sessions: ExecSessions | None = None
@@ -81,11 +84,6 @@ class ContainerRecording:
         if self.former:
             return self.former.started
         return self._started.isoformat(timespec="milliseconds")
-
-    @property
-    def is_saving(self) -> bool:
-        """Return whether its file is being written, or will be."""
-        return self.saves > 0
 
     def update(self, backend: SharedEbpf) -> None:
         """Process what is new in the trace. Raises OSError."""

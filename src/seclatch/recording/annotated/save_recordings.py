@@ -74,21 +74,29 @@ class RecordingSaver:
         self._saves.poll()
 
     def _save(self, recording: ContainerRecording, *, complete: bool, again: bool = False) -> None:
-        """Write the file in a child; `again`: also if one writes it already."""
-        if recording.is_saving and not again:
+        """Write the file in a child; `again`: once more if one writes it already.
+
+        After that one: of two at once the older content could replace the newer.
+        """
+        if recording.is_saving:
+            if again:
+                recording.save_again = complete
             return
-        recording.saves += 1
+        recording.is_saving = True
 
         def write() -> bytes:
             self._write(recording, complete=complete)
             return b""
 
         def wrote(result: bytes | None) -> None:
-            recording.saves -= 1
+            following, recording.save_again = recording.save_again, None
+            recording.is_saving = False
             if result is None:
                 self._log.write(f"{recording.path.name}: writing it failed")
             if complete:
                 self._containers.forget(recording)
+            elif following is not None:
+                self._save(recording, complete=following)
 
         self._saves.add(ForkedTask(write, wrote, _SAVE_SECONDS))
 
