@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.root)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def agent_host(tmp_path_factory: pytest.TempPathFactory, compiler: Compiler) -> Iterator[AgentHost]:
     require("containerd", "ctr", "runc")
     if os.geteuid() or not SYSTEMD.exists():

@@ -145,7 +145,7 @@ def _make_group() -> Iterator[str]:
     """Make a control group to be the root of its own; yield the command that enters it."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     mounts = [line.split()[4] for line in lines if line.partition(" - ")[2].startswith("cgroup2 ")]
-    group = Path(mounts[0]) / f"seclatch-systemd-{os.getpid()}" if mounts else None
+    group = Path(mounts[0]) / f"seclatch-booted-{os.getpid()}" if mounts else None
     try:
         if group:
             group.mkdir()
