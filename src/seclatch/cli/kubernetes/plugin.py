@@ -19,8 +19,8 @@ def command(output: Path | None) -> None:
 
     A shell script for workstations that have kubectl and not seclatch: `kubectl seclatch explain
     POD`, `ps`, `filter`, `watch` and `record` find the pod's node, and run the command there, in
-    the DaemonSet of `seclatch kubernetes manifest --inspect`. The right to use it is root on the nodes.
-    It goes into PATH under the name kubectl-seclatch, executable.
+    the DaemonSet of `seclatch kubernetes manifest --inspect`. The right to use it is root on the
+    nodes. It goes into PATH under the name kubectl-seclatch, executable.
 
     \b
     Examples:
