@@ -149,7 +149,8 @@ MAY_IMPORT = {
         "model output report apply demo tighten diagnose diagnose.evidence recording engines host "
         "process runtime registry fleet profile profile.parse profile.artifact profile.meaning "
         "profile.compile profile.generate profile.export profile.amend recording.files scan "
-        "scan.analysis scan.image scan.summary watch watch.sources watch.targets agent cli.shared"
+        "scan.analysis scan.image scan.summary watch watch.sources watch.targets agent cli.shared "
+        "cli.record"
     ),
 }
 

@@ -55,7 +55,7 @@ def _read_map(btf: Btf, name: str) -> MapDefinition:
         number = member not in ("key", "value")
         if pointed.kind != POINTER or (number and meant.kind != ARRAY):
             raise ObjectError(f"map {name}: {member} is no attribute")
-        values[member] = meant.count if number else btf.size_of(pointed.refers)
+        values[member] = meant.length if number else btf.size_of(pointed.refers)
     if "type" not in values:
         raise ObjectError(f"map {name}: no map type")
     attributes = ("type", "key", "value", "max_entries", "map_flags")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import sys
+from collections.abc import Callable
 
 
 def main() -> None:
@@ -10,7 +12,22 @@ def main() -> None:
     ours = signal.getsignal(signal.SIGINT)  # a caller that ignores it (`nohup`, `&`) keeps that
     if ours is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from seclatch.cli import main as command_line
+    from seclatch.cli.exit_status import exit_with_status
 
+    run = _load(sys.argv[1:])
     signal.signal(signal.SIGINT, ours)
-    command_line.main()
+    exit_with_status(run)
+
+
+def _load(words: list[str]) -> Callable[[], int]:
+    """Import what runs this command line: for most recordings that is not click."""
+    from seclatch.cli.record.plain_arguments import parse_plain
+
+    arguments = parse_plain(words)
+    if arguments is None:
+        from seclatch.cli.main import run_command_line
+
+        return run_command_line
+    from seclatch.cli.record.record_to_file import record_to_file
+
+    return lambda: record_to_file(arguments)

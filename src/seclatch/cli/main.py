@@ -1,17 +1,11 @@
-"""The command line's entry: loads one command, prints errors in one place."""
+"""The commands of `seclatch`; the one that is called is imported."""
 
 from __future__ import annotations
 
-import errno
-import os
-import sys
-
 import click
 
+from seclatch.cli.exit_status import exit_with_status
 from seclatch.cli.shared.lazy_group import LazyGroup
-from seclatch.cli.shared.print_error import print_error
-from seclatch.errors import SeclatchError
-from seclatch.output.ascii_fallback import adapt_streams
 from seclatch.version import __version__
 
 # command -> one line of help; the module seclatch.cli.NAME (with _ for -) has its `command`.
@@ -60,45 +54,18 @@ def cli() -> None:
     """
 
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-
-
 def main() -> None:
     """Run the command line and exit with its status."""
-    adapt_streams(sys.stdout, sys.stderr)
+    exit_with_status(run_command_line)
+
+
+def run_command_line() -> int:
+    """Run the command that the command line names, and return the exit status."""
     try:
-        sys.exit(cli.main(prog_name="seclatch", standalone_mode=False) or 0)
-    except SeclatchError as error:
-        print_error(error)
-        sys.exit(error.status)
+        status: int = cli.main(prog_name="seclatch", standalone_mode=False) or 0
+        return status
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    except BrokenPipeError:
-        _give_up_output()
-        sys.exit(141)
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in _FULL and not error.filename:
-            _give_up_output()
-            print_error(SeclatchError(f"writing to standard output: {error.strerror}"))
-            sys.exit(2)
-        if os.environ.get("SECLATCH_DEBUG"):
-            raise
-        print_error(
-            SeclatchError(
-                f"internal error: {type(error).__name__}: {error}",
-                remedy="report it, with what SECLATCH_DEBUG=1 shows",
-            )
-        )
-        sys.exit(125)
-
-
-def _give_up_output() -> None:
-    """Discard buffered output.
-
-    Otherwise the interpreter's own flush fails at exit, with status 120 (in Python 3.13 the buffer
-    outlives a failed write).
-    """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error.exit_code
+    except click.Abort:
+        return 130

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _POLL_INTERVAL = 0.02
 _GRACE_SECONDS = 2.0
 _LOGGING = ("docker", "podman")
+_ENGINE_CLIENTS = ("docker", "podman", "ctr", "nerdctl", "crictl")
 
 
 def record_command(command: tuple[str, ...], options: RecordOptions) -> tuple[int, Recording]:
@@ -98,6 +99,11 @@ def _find_program(name: str) -> str:
     )
 
 
+def _calls_engine(command: tuple[str, ...]) -> bool:
+    """Return whether a word of the command is a client of an engine, also behind `sudo`."""
+    return any(word.rpartition("/")[2] in _ENGINE_CLIENTS for word in command)
+
+
 class _Command:
     """A command that is started here, and what daemons do for it."""
 
@@ -126,15 +132,16 @@ class _Command:
     def start(self, backend: RecordingBackend) -> None:
         """Follow the running daemons, then start the command."""
         self.daemons = backend.follow_daemons()
-        # Connections, images and profiles are lost with the processes that have them: on a busy
-        # machine these imports, some 20 ms, took longer than a short container.
-        attribution = self._attribution
+        if self.daemons or _calls_engine(self._command):
+            # Connections, images and profiles are lost with the processes that have them: on a
+            # busy machine these imports, some 20 ms, took longer than a short container.
+            self._load_attribution()
         if self.daemons and any(word.rpartition("/")[2] == "docker" for word in self._command):
             from seclatch.recording.attribution.image_lookup import find_named_containers
 
             backend.trace.named_containers = find_named_containers(self._command)
         if self._ready:
-            client = attribution.images.client
+            client = self._attribution.images.client
             self._ready.begin(client=client is not None and client.kind in _LOGGING)
         reading, writing = os.pipe()
         try:
@@ -157,6 +164,7 @@ class _Command:
                 f"cannot run {self._program}: {os.strerror(number)}",
                 status=127 if number == errno.ENOENT else 126,
             )
+        self._load_attribution()
 
     def _exec_command(self, backend: RecordingBackend, pipe: int) -> None:
         """In the child: wait to be followed, then exec the command. Does not return."""
@@ -175,6 +183,10 @@ class _Command:
             os.write(pipe, b"%d" % (error.errno or errno.EIO))
         finally:
             os._exit(127)
+
+    def _load_attribution(self) -> None:
+        """Import it; the loop that reads what processes leave must not wait for that."""
+        _ = self._attribution
 
     @cached_property
     def _attribution(self) -> CommandAttribution:

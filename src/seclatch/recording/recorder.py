@@ -6,8 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,8 +48,7 @@ def name_badge(pid: int) -> str:
     return f"{_MEMFD}seclatch-recorder-{pid}"
 
 
-@dataclass(frozen=True, slots=True)
-class RecordOptions:
+class RecordOptions(NamedTuple):
     """Limits and callbacks of a recording.
 
     `seconds`: record no longer than that. `observe` is called with the recording so far every
@@ -219,6 +217,8 @@ class TraceRecorder:
 
         Processes that ended before are complete.
         """
+        from dataclasses import replace
+
         lost = self._trace.lost
         left = len(self._source.find_living(self._trace))
         if not left:

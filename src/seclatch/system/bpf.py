@@ -13,9 +13,8 @@ import mmap
 import os
 import resource
 import struct
-from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 # __NR_bpf: unlike later calls it has no number common to all architectures.
 _NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64": 280, "s390x": 351}
@@ -71,8 +70,7 @@ def _call(command: int, buffer: ctypes.Array[ctypes.c_char], size: int) -> int:
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+class Map(NamedTuple):
     """A map's descriptor and its layout: sizes in bytes, at most `entries` of them."""
 
     fd: int

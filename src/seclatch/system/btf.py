@@ -7,9 +7,9 @@ a wrong length ends in a BtfError.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
 
@@ -27,12 +27,11 @@ class BtfError(Exception):
     """Not BTF, or a structure or member that this kernel does not have."""
 
 
-@dataclass(frozen=True, slots=True)
-class BtfType:
+class BtfType(NamedTuple):
     """A type.
 
     `refers` is its size or the id of the type it refers to; `members` of structures are names,
-    types and bit offsets; `element` and `count` are an array's.
+    types and bit offsets; `element` and `length` are an array's.
     """
 
     name: str
@@ -40,7 +39,7 @@ class BtfType:
     refers: int
     members: tuple[tuple[str, int, int], ...] = ()
     element: int = 0
-    count: int = 0
+    length: int = 0
 
 
 class Btf:
@@ -107,7 +106,7 @@ class Btf:
         found = self.read(identifier)
         if found.kind == POINTER:
             return 8
-        return found.count * self.size_of(found.element) if found.kind == ARRAY else found.refers
+        return found.length * self.size_of(found.element) if found.kind == ARRAY else found.refers
 
     def strings(self) -> bytes:
         """All names, each with a NUL behind it."""

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from seclatch.recording.attribution.bundle_config import decode_bundle_config
 from seclatch.recording.attribution.bundle_profile import (
     MAX_SIZE,
     BundleProfiles,
-    decode_bundle_config,
     find_bundle,
     read_bundle_config,
 )
@@ -21,7 +21,7 @@ SECCOMP = {"defaultAction": "SCMP_ACT_ERRNO"}
 
 def read_profile(pids: list[int], bundle: str) -> object:
     """Return the profile of a bundle."""
-    config = read_bundle_config(pids, bundle)
+    config = decode_bundle_config(read_bundle_config(pids, bundle) or b"")
     return config.profile if config else None
 
 

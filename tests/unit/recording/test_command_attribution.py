@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from seclatch.errors import SeclatchError
+from seclatch.recording import record_command
 from seclatch.recording.attribution.socket_peers import SocketPeers
 from seclatch.recording.command_attribution import CommandAttribution
 from seclatch.recording.recorder import RecordOptions
 from tests.unit.recording.traces import Story
 
-# Nothing is executed: there is no process to fork.
-SCRIPT = """
-import os, sys
-from seclatch.errors import SeclatchError
-from seclatch.recording import record_command
-from seclatch.recording.recorder import RecordOptions
-
-def fail():
-    print(*sys.modules)
-    raise OSError(11, "no process")
-
-os.fork = fail
-try:
-    record_command.record_command(("/bin/true",), RecordOptions(backend="ptrace"))
-except SeclatchError as error:
-    print(error, file=sys.stderr)
-"""
+if TYPE_CHECKING:
+    from seclatch.recording.backends.backend import RecordingBackend
 
 
 def test_the_query_for_a_pod_waits_for_the_daemons_connections(
@@ -48,10 +36,15 @@ def test_the_query_for_a_pod_waits_for_the_daemons_connections(
     assert order == ["connections", "id"]
 
 
-def test_it_is_imported_before_the_command_starts() -> None:
-    """On a busy machine the import took longer than a short container."""
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
-    )
-    assert "starting /bin/true: no process" in done.stderr
-    assert "seclatch.recording.command_attribution" in done.stdout.split()
+def test_it_is_imported_before_the_command_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where daemons run: on a busy machine the import took longer than a short container."""
+
+    def fail() -> int:
+        assert "_attribution" in vars(source)
+        raise OSError(11, "no process")
+
+    monkeypatch.setattr(os, "fork", fail)
+    backend = cast("RecordingBackend", SimpleNamespace(follow_daemons=lambda: 1))
+    source = record_command._Command("/bin/true", ("/bin/true",), set(), None, ignored=False)
+    with pytest.raises(SeclatchError, match="no process"):
+        source.start(backend)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-import click
 
 from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from seclatch.model.recording import Recording
 
 
@@ -23,6 +22,8 @@ def print_sentences(lines: Iterable[str]) -> None:
 
 def echo_error(text: str, *, nl: bool = True) -> None:
     """Write to standard error; a closed one does not end the recording."""
+    import click
+
     with contextlib.suppress(OSError):
         click.echo(text, nl=nl, err=True)
 

@@ -12,13 +12,13 @@ import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from seclatch.model.pod import PodContainer
 from seclatch.recording.attribution.attribution import find_related, is_under_daemon
 from seclatch.recording.trace.trace import Trace
+
+if TYPE_CHECKING:
+    from seclatch.model.pod import PodContainer
 
 MAX_SIZE = 1 << 22
 MAX_BUNDLES = 32
@@ -26,43 +26,20 @@ MAX_ANCESTORS = 6
 
 Profile = dict[str, Any]
 
-_KUBERNETES = "io.kubernetes."
-
-
-class _LinuxConfig(msgspec.Struct):
-    seccomp: Profile | None = None
-
-
-class ConfigJson(msgspec.Struct):
-    """What is read of a config.json."""
-
-    linux: _LinuxConfig | None = None
-    annotations: Any = None
-
-    @property
-    def profile(self) -> Profile | None:
-        """Return `linux.seccomp`."""
-        return self.linux.seccomp if self.linux else None
-
-    @property
-    def mentions_pod(self) -> bool:
-        """Return whether there are annotations of Kubernetes; anyone may have written them."""
-        found = self.annotations
-        return isinstance(found, dict) and any(key.startswith(_KUBERNETES) for key in found)
-
-
-FindPod = Callable[[str], PodContainer | None]
+FindPod = Callable[[str], "PodContainer | None"]
 """Returns the names in Kubernetes of a container by its id, None outside of pods."""
 
 
 class BundleProfiles:
     """Profiles of the bundles of runtimes, by the runtime's process, in `profiles`.
 
-    `pods`: likewise, the names in Kubernetes.
+    `pods`: likewise, the names in Kubernetes. A bundle is decoded when one of them is asked for:
+    what else is lost with a short container is read first.
     """
 
     def __init__(self) -> None:
-        self.profiles: dict[int, Profile] = {}
+        self._profiles: dict[int, Profile] = {}
+        self._contents: list[tuple[int, str, bytes]] = []
         self.pods: dict[int, PodContainer] = {}
         self._looked = 0
         self._read: set[int] = set()
@@ -81,18 +58,32 @@ class BundleProfiles:
                 continue
             if is_under_daemon(trace, trace.processes[process]) and process not in kept():
                 continue
-            config = read_bundle_config(_list_ancestor_pids(trace, process), bundle)
-            if config is None:
-                continue
-            self._read.add(process)
-            if config.profile is not None:
-                self.profiles[process] = config.profile
-            if config.mentions_pod:
-                self._unnamed[process] = segment.argv[-1]
+            content = read_bundle_config(_list_ancestor_pids(trace, process), bundle)
+            if content:
+                self._read.add(process)
+                self._contents.append((process, segment.argv[-1], content))
 
-    def find_pods(self, find_pod: FindPod) -> None:
+    @property
+    def profiles(self) -> dict[int, Profile]:
+        """Return the profiles of the bundles that were read."""
+        self._decode()
+        return self._profiles
+
+    def _decode(self) -> None:
+        while self._contents:
+            from seclatch.recording.attribution.bundle_config import decode_bundle_config
+
+            process, identifier, content = self._contents.pop()
+            config = decode_bundle_config(content)
+            if config and config.profile is not None:
+                self._profiles[process] = config.profile
+            if config and config.mentions_pod:
+                self._unnamed[process] = identifier
+
+    def find_pods(self, find_pod: FindPod | None) -> None:
         """Find the pods of what was read since the last call: each query reads all of /proc."""
-        while self._unnamed:
+        self._decode()
+        while self._unnamed and find_pod:
             process, identifier = self._unnamed.popitem()
             if pod := find_pod(identifier):
                 self.pods[process] = pod
@@ -120,7 +111,7 @@ def _list_ancestor_pids(trace: Trace, process: int) -> list[int]:
     return pids
 
 
-def read_bundle_config(pids: Sequence[int], bundle: str) -> ConfigJson | None:
+def read_bundle_config(pids: Sequence[int], bundle: str) -> bytes | None:
     """Read the config.json of a bundle, by the paths of the first of these that finds it."""
     if bundle.startswith("/"):
         roots = [Path(f"/proc/{pid}/root") / bundle.lstrip("/") for pid in pids]
@@ -129,18 +120,10 @@ def read_bundle_config(pids: Sequence[int], bundle: str) -> ConfigJson | None:
         folders = [Path(f"/proc/{pid}/cwd") / bundle for pid in pids[:1]]
     for folder in folders:
         try:
-            return decode_bundle_config(_read_bounded(folder / "config.json"))
+            return _read_bounded(folder / "config.json")
         except OSError:
             continue
     return None
-
-
-def decode_bundle_config(content: bytes) -> ConfigJson | None:
-    """Decode a config.json; None if it is not one."""
-    try:
-        return msgspec.json.decode(content, type=ConfigJson)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
 
 
 def _read_bounded(file: Path) -> bytes:

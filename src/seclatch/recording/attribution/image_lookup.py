@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seclatch.recording.attribution.attribution import find_related
 from seclatch.recording.trace.trace import Trace
@@ -42,8 +40,7 @@ _DIGESTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class EngineClient:
+class EngineClient(NamedTuple):
     """An engine's client: its name in `kind`, and its arguments up to the verb in `words`."""
 
     kind: str
@@ -74,7 +71,7 @@ def find_named_containers(command: tuple[str, ...]) -> tuple[str, ...]:
 def find_client(command: tuple[str, ...]) -> EngineClient | None:
     """Find a client in a command, also behind `sudo` and the like."""
     for at, word in enumerate(command):
-        kind = PurePosixPath(word).name
+        kind = word.rstrip("/").rpartition("/")[2]
         if kind in _QUERIES:
             for end in range(at + 1, len(command)):
                 if command[end] in _VERBS:

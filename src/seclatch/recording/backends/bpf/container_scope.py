@@ -6,7 +6,7 @@ The kernel side is native/bpf/containers.h.
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from seclatch.recording.backends.bpf.abi import ADOPTION, CONTAINER, WORD, WORD_SIZE
 from seclatch.recording.backends.bpf.loader import Probe
@@ -16,8 +16,7 @@ ONLY = 1
 """The number of a recording's only container."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerScope:
+class ContainerScope(NamedTuple):
     """What belongs to a container: inode numbers of namespaces (0: none), and its id.
 
     `reapers`: also what is forked into a pid namespace whose pid 1 belongs to it.
