@@ -25,10 +25,21 @@ static __always_inline void note_last_call(struct task_struct *task, struct task
 	state->number = call_number(bpf_task_pt_regs(task));
 }
 
+/* Whether a task is not followed and may be.
+ *
+ * A task is in the kernel's list before sched_process_fork is reported: follow_fork would follow it a
+ * second time, in a segment that has no end. So a task that is being forked is left to that, and counted
+ * if it is of a followed process: that may be followed only since sched_process_fork was reported. */
 static __always_inline int is_new(struct task_struct *task)
 {
 	/* An exiting task's state would never be taken back: it has passed sched_process_exit. */
-	return !(task->flags & PF_EXITING) && !find_state(task);
+	if (task->flags & PF_EXITING || find_state(task))
+		return 0;
+	if (!(task->__state & TASK_NEW))
+		return 1;
+	if (find_state(task->group_leader) || find_state(task->real_parent->group_leader))
+		atomic_add(&control.forking, 1);
+	return 0;
 }
 
 /* A task's pid in the recorder's own pid namespace, whose level is the current task's. */

@@ -13,6 +13,7 @@ typedef long long __s64;
 typedef int __s32;
 
 #define PF_EXITING 4          /* task_struct.flags: past or just before sched_process_exit */
+#define TASK_NEW 0x800 /* task_struct.__state: until wake_up_new_task(), after sched_process_fork */
 #define PT_SUSPEND_SECCOMP 24 /* bit of task_struct.ptrace: PTRACE_O_SUSPEND_SECCOMP (21) << 3 */
 #define PFA_NO_NEW_PRIVS 0    /* bit of task_struct.atomic_flags */
 #define SECCOMP_MODE_FILTER 2
@@ -185,6 +186,7 @@ struct bpf_local_storage;
 
 struct task_struct {
 	struct thread_info thread_info;
+	unsigned int __state; /* Linux 5.14 */
 	unsigned int flags;
 	unsigned int ptrace;
 	int exit_code;

@@ -81,6 +81,7 @@ struct control {
 	__u64 lost_tasks;
 	__u64 next_slot;
 	__u64 adopted; /* tasks that the iterators have entered */
+	__u64 forking; /* tasks that the iterators have left to sched_process_fork */
 };
 
 enum { WORD_SIZE = 72 };

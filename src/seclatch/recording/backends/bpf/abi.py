@@ -52,10 +52,11 @@ class Control:
     LOST_TASKS = 40
     NEXT_SLOT = 48
     ADOPTED = 56
-    SIZE = 64
+    FORKING = 64
+    SIZE = 72
 
 
-CONTROL = struct.Struct("=8Q")
+CONTROL = struct.Struct("=9Q")
 
 
 CONTAINER = struct.Struct("=II")

@@ -18,7 +18,7 @@ from seclatch.recording.backends.bpf.loader import Probe
 from seclatch.system import bpf
 
 # Each pass but the last finds a task that the one before could not: a thread before its leader, a
-# child before its parent. Nothing that is not being made on purpose is this deep.
+# child before its parent, one that is being forked. Nothing is this deep but on purpose.
 _MAX_PASSES = 32
 
 
@@ -43,14 +43,14 @@ def run_iterator(probe: Probe, name: str) -> int:
     Raises OSError, bpf.VerifierError.
     """
     program = probe.iterator(name)
-    first = before = probe.adopted()
+    first = before = probe.read_adopted()
     for _ in range(_MAX_PASSES):
         _run(program)
-        added = probe.adopted()
-        if added == before:
+        now = probe.read_adopted()
+        if now == before:
             break
-        before = added
-    return before - first
+        before = now
+    return before[0] - first[0]
 
 
 def release(probe: Probe) -> None:

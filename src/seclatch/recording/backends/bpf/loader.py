@@ -12,7 +12,7 @@ from seclatch.bpf.kernel_types import KernelTypes, find_kernel_types
 from seclatch.bpf.object_loader import BpfObject, Loader
 from seclatch.errors import SeclatchError
 from seclatch.recording.backends.bpf import abi
-from seclatch.recording.backends.bpf.abi import CONTROL, Control
+from seclatch.recording.backends.bpf.abi import CONTROL
 from seclatch.system import bpf
 from seclatch.system.cache import read_cached_bytes, write_cached
 from seclatch.version import __version__
@@ -82,9 +82,10 @@ class Probe:
         """Read numbers given and lost, in the order of CONTROL."""
         return CONTROL.unpack_from(self._control, self._loader.find_global("control"))
 
-    def adopted(self) -> int:
-        """How many tasks the iterators have found."""
-        return self.read_control()[Control.ADOPTED // 8]
+    def read_adopted(self) -> tuple[int, int]:
+        """Read how many tasks the iterators have entered, and left to sched_process_fork."""
+        _, adopted, forking = self.read_control()[-3:]
+        return adopted, forking
 
     def detach(self) -> None:
         """Stop recording: no task on the host is slowed down any more. The maps stay readable."""
