@@ -64,7 +64,7 @@ check: lint
 
 # The recorder's kernel programs: after a change in native/bpf, to be checked in with it.
 bpf: $(WHEEL_STAMP)
-	$(VENV)/bin/python tools/bpf_objects.py
+	$(VENV)/bin/python -m tools.bpf_objects
 
 # One for each platform, into dist/.
 wheels: $(WHEEL_STAMP)

@@ -18,15 +18,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-import seclatch.bpf
 from bench.record import GETPPID, is_recorder, works
+from seclatch.bpf.compiled_object import CompiledObject, import_object
 from seclatch.bpf.kernel_types import find_kernel_types
-from seclatch.bpf.object_loader import BpfObject, Loader
+from seclatch.bpf.object_loader import Loader
 from seclatch.recording.backends.bpf.loader import Probe, make_argument_specs
 from seclatch.system import bpf
 
 LIFE = ("follow_fork", "follow_exec", "follow_exit")
-OBJECT = Path(seclatch.bpf.__file__).parent / f"objects/recorder.{os.uname().machine}.o"
 # r0 = 0; exit
 EMPTY = struct.pack("<BBhiBBhi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0)
 WAIT_SECONDS = 600
@@ -56,9 +55,8 @@ def empty(*names: str) -> Variant:
     return attach
 
 
-def recorder(content: bytes, *names: str) -> Variant:
+def recorder(found: CompiledObject, *names: str) -> Variant:
     """Return a variant with these programs of a recorder's object; the work registers itself."""
-    found = BpfObject(content)
     types = find_kernel_types(found.questions(), "measuring")
 
     @contextmanager
@@ -76,14 +74,14 @@ def recorder(content: bytes, *names: str) -> Variant:
     return attach
 
 
-def variants(before: bytes | None) -> dict[str, Variant]:
+def variants(before: CompiledObject | None) -> dict[str, Variant]:
     """Return all variants; `before`: an older object, to be compared with in the same rounds."""
-    content = OBJECT.read_bytes()
+    present = import_object(f"recorder_{os.uname().machine}")
     found: dict[str, Variant] = {
         "one empty program": empty("sys_enter"),
         "two empty programs": empty("sys_enter", "sys_exit"),
-        "entries alone": recorder(content, "count_call"),
-        "entries and exits": recorder(content, "find_denial_at_exit", "count_entry"),
+        "entries alone": recorder(present, "count_call"),
+        "entries and exits": recorder(present, "find_denial_at_exit", "count_entry"),
     }
     if before:
         found["entries and exits, before"] = recorder(before, "find_denial_at_exit", "count_call")
@@ -155,9 +153,9 @@ def measure(work: str, words: Sequence[str], found: dict[str, Variant], pairs: i
 
 
 def report(runs: int) -> None:
-    """Print the table; SECLATCH_BEFORE names an older object."""
+    """Print the table; SECLATCH_BEFORE names a further module of `seclatch.bpf.objects`."""
     older = os.environ.get("SECLATCH_BEFORE")
-    found = variants(Path(older).read_bytes() if older else None)
+    found = variants(import_object(older) if older else None)
     with tempfile.TemporaryDirectory(prefix="seclatch-bench-") as folder:
         for work, words in works(Path(folder)).items():
             if "redis" not in work:

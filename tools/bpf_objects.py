@@ -1,10 +1,10 @@
-"""Compile native/bpf into src/seclatch/bpf/objects, which are checked in.
+"""Compile native/bpf into native/bpf/objects, and these into modules of the package.
 
-tools/bpf_objects.py [--check] (needs the `wheels` dependency group)
+python -m tools.bpf_objects [--check] (needs the `wheels` dependency group)
 
 The compiler is PyPI's ziglang, pinned: so the same sources give the same bytes on every machine,
-and --check, as CI runs it, proves that the objects are built from the sources. Thus the package
-needs no BPF compiler (docs/decisions/0088-bpf-in-c.md).
+and --check, as CI runs it, proves that what is checked in is built from the sources. Thus the
+package needs no BPF compiler (docs/decisions/0088-bpf-programs-in-c.md).
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tools.bpf.python_module import write_module
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "native" / "bpf"
-OBJECTS = ROOT / "src" / "seclatch" / "bpf" / "objects"
+OBJECTS = SOURCES / "objects"
+MODULES = ROOT / "src" / "seclatch" / "bpf" / "objects"
 
 # Object -> source and architecture; `filters` reads no registers, so one serves all.
 TARGETS = {
@@ -136,16 +139,26 @@ def _keep_section(
     )
 
 
+def find_module(name: str) -> Path:
+    """Return where the module of an object is."""
+    return MODULES / f"{name.removesuffix('.o').replace('.', '_')}.py"
+
+
+def make_module(name: str, content: bytes) -> bytes:
+    """Return the module of an object with this content."""
+    return write_module(content, TARGETS[name][0]).encode()
+
+
 def main() -> None:
     """Compile, or compare."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--check", action="store_true", help="change nothing, compare")
     check = parser.parse_args().check
-    OBJECTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="seclatch-bpf-") as folder:
         made = {name: compile_object(name, Path(folder)) for name in TARGETS}
-    for name, content in made.items():
-        path = OBJECTS / name
+    files = {OBJECTS / name: content for name, content in made.items()}
+    files |= {find_module(name): make_module(name, content) for name, content in made.items()}
+    for path, content in files.items():
         if check:
             if not path.exists() or path.read_bytes() != content:
                 sys.exit(f"{path.relative_to(ROOT)} is not what native/bpf gives: make bpf")

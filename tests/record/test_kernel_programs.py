@@ -6,22 +6,22 @@ import os
 
 import pytest
 
+from seclatch.bpf.compiled_object import CompiledObject, import_object
 from seclatch.bpf.kernel_types import find_kernel_types
-from seclatch.bpf.object_file import Function
-from seclatch.bpf.object_loader import BpfObject, Loader
+from seclatch.bpf.object_loader import Loader
 from seclatch.recording.backends.bpf import loader
 from seclatch.system import bpf
 
 pytestmark = pytest.mark.root
 
-RECORDER = f"recorder.{os.uname().machine}"
+RECORDER = f"recorder_{os.uname().machine}"
 CALLS = "count_call"
 BY_CHECK = {"find_denial_after_check", CALLS}
 BY_EXIT = {"find_denial_at_exit", "count_entry"}
 DETAIL = "observe_exit"
 
 
-def make_loader(found: BpfObject, **constants: bytes) -> Loader:
+def make_loader(found: CompiledObject, **constants: bytes) -> Loader:
     return Loader(found, find_kernel_types(found.questions(), "testing"), constants)
 
 
@@ -32,11 +32,11 @@ AT_FUNCTIONS = {"end_check", "log_call", "find_denial_after_check"}
 
 @pytest.mark.parametrize("which", ["filters", "recorder", "watch"])
 def test_all_programs_are_accepted(which: str) -> None:
-    machine = "" if which == "filters" else f".{os.uname().machine}"
-    found = BpfObject.of_package(which + machine)
+    machine = "" if which == "filters" else f"_{os.uname().machine}"
+    found = import_object(which + machine)
     made = make_loader(found)
     try:
-        for program in found.programs.keys() - AT_FUNCTIONS:
+        for program in found.sections.keys() - AT_FUNCTIONS:
             os.close(made.load(program))
     finally:
         made.close()
@@ -57,14 +57,10 @@ def test_programs_are_attached_in_each_mode(*, detailed: bool, watches: bool) ->
 
 
 def test_a_rejected_program_names_its_line() -> None:
-    found = BpfObject.of_package(RECORDER)
-    calls = found.programs[CALLS]
-    code = bytearray(calls.code)
-    code[:8] = bytes.fromhex("7b0a080000000000")  # a store above the frame
-    found.programs[CALLS] = Function(calls.name, calls.section, calls.offset, bytes(code), True)
-    found.file.functions[:] = [
-        found.programs[CALLS] if each.name == CALLS else each for each in found.file.functions
-    ]
+    found = import_object(RECORDER)
+    calls = found.functions[CALLS]
+    above_the_frame = "7b0a080000000000"  # a store
+    found.functions[CALLS] = calls._replace(code=above_the_frame + calls.code[16:])
     made = make_loader(found)
     with pytest.raises(bpf.VerifierError, match=r"program count_call: .* at syscalls\.h:\d+: "):
         made.load(CALLS)
@@ -72,7 +68,7 @@ def test_a_rejected_program_names_its_line() -> None:
 
 
 def test_a_member_missing_in_this_kernel_is_named() -> None:
-    found = BpfObject.of_package(RECORDER)
+    found = import_object(RECORDER)
     types = find_kernel_types(found.questions(), "testing")
     types["task_struct.seccomp.filter_count.counter"] = None
     made = Loader(found, types)
@@ -86,7 +82,7 @@ def test_a_member_missing_in_this_kernel_is_named() -> None:
 
 def test_an_optional_member_may_be_absent() -> None:
     """As on Linux 5.8, which has no filter_count: `ps` counts the filters that it reads."""
-    found = BpfObject.of_package("filters")
+    found = import_object("filters")
     types = find_kernel_types(found.questions(), "testing")
     types["task_struct.seccomp.filter_count"] = None
     types["task_struct.seccomp.filter_count.counter"] = None

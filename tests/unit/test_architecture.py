@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "registry": "output",
     "system": "model",
     "bpf": "system",
+    "bpf.objects": "",
     "filter": "model",
     "profile.export": "model",
     "profile.parse": "model filter",

@@ -1,82 +1,78 @@
-"""Link a program with the functions that it calls.
+"""Link a program with the functions that it calls, and patch the running kernel's offsets into it.
 
-The kernel takes them one behind the other, with calls counted in instructions from the next one on.
+The kernel takes functions one behind the other, with calls counted in instructions from the next
+one on. As libbpf does, a member that a kernel lacks makes its instruction one that the verifier
+refuses, unless the program asks first whether there is one (CO-RE).
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable
 
-from seclatch.bpf.object_file import INSTRUCTION, Function, ObjectError, ObjectFile, Symbol
+from seclatch.bpf.compiled_object import INSTRUCTION, BpfFunction
+from seclatch.bpf.kernel_types import KernelTypes
 
-_CALL, _PSEUDO_CALL = 0x85, 1
+POISON = 195896080
+"""Number of a helper that there is not ("bad relocation" in libbpf): the verifier names it."""
 
-_Place = tuple[str, int]
-
-
-class Part(NamedTuple):
-    """A function within the program: it begins `begin` bytes into the code."""
-
-    function: Function
-    begin: int
-
-    def position(self, offset: int) -> int | None:
-        """Find an offset of the function's section in the code, None if in another function."""
-        inside = offset - self.function.offset
-        return self.begin + inside if 0 <= inside < len(self.function.code) else None
+_CALL = 0x85
+_ALU, _ALU64 = 0x04, 0x07
+_PSEUDO_MAP, _PSEUDO_MAP_VALUE = 1, 2
 
 
 class LinkedBpfProgram:
-    """The code with calls resolved, its functions, and what of it refers to maps still."""
+    """The code of a program; `begins`: where each of its functions begins."""
 
-    def __init__(self, file: ObjectFile, program: Function) -> None:
-        """Append what a program calls, and what that calls. Raises ObjectError."""
+    def __init__(self, functions: dict[str, BpfFunction], program: str) -> None:
+        self._functions = functions
         self.code = bytearray()
-        self.parts: list[Part] = []
-        functions = {(each.section, each.offset): each for each in file.functions}
-        begins: dict[_Place, int] = {}
-        calls: list[tuple[int, _Place]] = []
-        waiting = [(program.section, program.offset)]
+        self.begins: dict[str, int] = {}
+        self.missing: dict[int, str] = {}
+        """What the kernel lacks, by the instruction that needs it."""
+        waiting = [program]
         while waiting:
-            place = waiting.pop()
-            if place in begins:
-                continue
-            if place not in functions:
-                raise ObjectError(f"program {program.name} calls what is no function")
-            begins[place] = len(self.code)
-            self.parts.append(part := Part(functions[place], len(self.code)))
-            self.code += part.function.code
-            found = list(_find_calls(file, part))
-            calls += found
-            waiting += [called for _, called in found]
-        for at, place in calls:
-            struct.pack_into("<i", self.code, at + 4, (begins[place] - at) // INSTRUCTION - 1)
-        self.references = list(self._find_references(file))
+            name = waiting.pop()
+            if name not in self.begins:
+                self.begins[name] = len(self.code)
+                self.code += bytes.fromhex(functions[name].code)
+                waiting += [called for _, called in functions[name].calls]
+        for name, begin in self.begins.items():
+            for offset, called in functions[name].calls:
+                distance = (self.begins[called] - begin - offset) // INSTRUCTION - 1
+                struct.pack_into("<i", self.code, begin + offset + 4, distance)
 
-    def find_source(self, offset: int) -> _Place:
-        """From where in the object an instruction comes: section and offset there."""
-        part = [each for each in self.parts if each.begin <= offset][-1]
-        return part.function.section, offset - part.begin + part.function.offset
+    def refer_to_maps(self, find: Callable[[str], int]) -> None:
+        """Have instructions load maps, of which `find` returns the descriptors."""
+        for name, begin in self.begins.items():
+            for offset, wanted, inside in self._functions[name].maps:
+                at = begin + offset
+                kind = _PSEUDO_MAP if inside is None else _PSEUDO_MAP_VALUE
+                self.code[at + 1] = self.code[at + 1] & 15 | kind << 4
+                struct.pack_into("<i4xi", self.code, at + 4, find(wanted), inside or 0)
 
-    def _find_references(self, file: ObjectFile) -> Iterator[tuple[int, Symbol]]:
-        for part in self.parts:
-            for offset, symbol in file.relocations.get(part.function.section, {}).items():
-                at = part.position(offset)
-                if at is not None and self.code[at] != _CALL:
-                    yield at, symbol
+    def relocate(self, types: KernelTypes) -> None:
+        """Patch the kernel's answers into the code."""
+        for name, begin in self.begins.items():
+            for offset, question, rest, exists in self._functions[name].accesses:
+                found = types[question]
+                if exists:
+                    self._patch(begin + offset, int(found is not None))
+                elif found is None:
+                    self.missing[begin + offset] = question
+                    struct.pack_into("<BBhi", self.code, begin + offset, _CALL, 0, 0, POISON)
+                else:
+                    self._patch(begin + offset, found + rest)
 
+    def _patch(self, at: int, answer: int) -> None:
+        """Write into the immediate of an arithmetic instruction, or the offset of another one."""
+        if self.code[at] & 7 in (_ALU, _ALU64):
+            struct.pack_into("<i", self.code, at + 4, answer)
+        else:
+            struct.pack_into("<h", self.code, at + 2, answer)
 
-def _find_calls(file: ObjectFile, part: Part) -> Iterator[tuple[int, _Place]]:
-    """Each call of a function of ours: where in the code, and of which (section and offset)."""
-    function = part.function
-    symbols = file.relocations.get(function.section, {})
-    for inside in range(0, len(function.code), INSTRUCTION):
-        operation, registers, _, distance = struct.unpack_from("<BBhi", function.code, inside)
-        if operation == _CALL and registers >> 4 == _PSEUDO_CALL:
-            # Counted from the next instruction, or from the symbol: a function or its section.
-            symbol = symbols.get(function.offset + inside)
-            section = symbol.section if symbol else function.section
-            base = symbol.value if symbol else function.offset + inside
-            yield part.begin + inside, (section, base + INSTRUCTION * (distance + 1))
+    def find_line(self, at: int) -> str:
+        """Find the line of C that an instruction comes from: file, number and text."""
+        name, begin = [row for row in self.begins.items() if row[1] <= at][-1]
+        rows = [row.partition(" ") for row in self._functions[name].lines.splitlines()]
+        return [line for offset, _, line in rows if int(offset) <= at - begin][-1]

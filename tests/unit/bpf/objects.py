@@ -1,21 +1,21 @@
-"""The package's BPF objects, for tests that need no kernel."""
+"""The BPF objects, as clang compiled them and as the package has them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import seclatch.bpf
-from seclatch.bpf.object_loader import BpfObject
+from seclatch.bpf.compiled_object import CompiledObject, import_object
+from tools.bpf.object_file import ObjectFile
 
-FOLDER = Path(seclatch.bpf.__file__).with_name("objects")
+FOLDER = Path(__file__).parents[3] / "native" / "bpf" / "objects"
 NAMES = sorted(path.name.removesuffix(".o") for path in FOLDER.glob("*.o"))
 
 
-def read_bytes(name: str) -> bytes:
-    """Return a checked-in object's bytes."""
-    return (FOLDER / f"{name}.o").read_bytes()
-
-
-def read_object(name: str) -> BpfObject:
+def read_object(name: str) -> ObjectFile:
     """Return a checked-in object, parsed."""
-    return BpfObject(read_bytes(name))
+    return ObjectFile((FOLDER / f"{name}.o").read_bytes())
+
+
+def import_compiled(name: str) -> CompiledObject:
+    """Return the package's module of an object."""
+    return import_object(name.replace(".", "_"))

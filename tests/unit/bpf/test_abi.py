@@ -12,7 +12,7 @@ from seclatch.recording.backends.bpf.abi import Control, Event, Mode, Slot, Spec
 from seclatch.recording.backends.bpf.detail_events import DetailFlag, Flight, Sight, What
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.system.btf import Btf
-from tests.unit.bpf.objects import read_object
+from tests.unit.bpf.objects import import_compiled, read_object
 
 RECORDERS = ("recorder.x86_64", "recorder.aarch64")
 
@@ -166,14 +166,16 @@ def test_detail_kinds_and_marks(btf: Btf) -> None:
 
 @pytest.mark.parametrize("name", RECORDERS)
 def test_sizes_of_maps(name: str) -> None:
-    found = read_object(name)
+    found = import_compiled(name)
     assert found.maps["slots"].entries == found.maps["call_logs"].entries == abi.SLOTS
     assert found.maps["events"].entries == abi.RING_SIZE
     assert found.maps["details"].entries == detail_events.RING_SIZE
-    assert found.file.variables(".rodata")["argument_specs"].size == abi.NUMBERS
-    assert found.file.variables(".rodata")["reported_errnos"].size == detail_events.ERRNOS
-    control = found.file.variables(".data")["control"]
-    initial = abi.CONTROL.unpack_from(found.maps[".data"].content, control.value)
+    assert found.variables["argument_specs"].size == abi.NUMBERS
+    assert found.variables["reported_errnos"].size == detail_events.ERRNOS
+    control = found.variables["control"]
+    initial = abi.CONTROL.unpack_from(
+        bytes.fromhex(found.maps[control.map].content), control.offset
+    )
     assert initial[0] == initial[6] == abi.FIRST_OWN
 
 

@@ -8,7 +8,7 @@ from seclatch.model.seen_denial import SeenAnswer
 from seclatch.system.btf import Btf
 from seclatch.watch.sources import watch_abi
 from seclatch.watch.sources.watch_abi import DenialMode, Watcher
-from tests.unit.bpf.objects import read_object
+from tests.unit.bpf.objects import import_compiled, read_object
 
 OBJECTS = ("watch.x86_64", "watch.aarch64")
 # A member and the format of all that is before it.
@@ -86,7 +86,7 @@ def test_answers_and_modes(btf: Btf) -> None:
 
 @pytest.mark.parametrize("name", OBJECTS)
 def test_sizes_of_maps(name: str) -> None:
-    found = read_object(name)
+    found = import_compiled(name)
     assert found.maps["denied"].entries == watch_abi.KEYS
     assert found.maps["denials"].entries == watch_abi.DENIAL_RING
     assert found.maps["copies"].entries == watch_abi.COPY_RING

@@ -14,8 +14,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from seclatch.bpf.compiled_object import import_object
 from seclatch.bpf.kernel_types import find_kernel_types
-from seclatch.bpf.object_loader import BpfObject, Loader
+from seclatch.bpf.object_loader import Loader
 from seclatch.errors import SeclatchError
 from seclatch.system import bpf
 
@@ -67,7 +68,7 @@ def read_kernel(tid: int = 0) -> dict[int, Held]:
 
     Threads that are not in the answer have no seccomp, or have ended. Raises SeclatchError.
     """
-    found = BpfObject.of_package("filters")
+    found = import_object("filters")
     loader = Loader(found, find_kernel_types(found.questions(), _DOING))
     try:
         with _FilterReader(loader) as reader:

@@ -13,8 +13,9 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from seclatch.bpf.compiled_object import CompiledObject, import_object_of_machine
 from seclatch.bpf.kernel_types import KernelTypes, find_kernel_types
-from seclatch.bpf.object_loader import BpfObject, Loader
+from seclatch.bpf.object_loader import Loader
 from seclatch.errors import SeclatchError
 from seclatch.model.seen_denial import SeenAnswer
 from seclatch.recording.backends.bpf.detail_events import make_path_arguments
@@ -62,7 +63,7 @@ class WatchPrograms:
     `logs`: whether `log_call` is attached, which sees what seccomp logs.
     """
 
-    def __init__(self, found: BpfObject, types: KernelTypes, way: WatchWay) -> None:
+    def __init__(self, found: CompiledObject, types: KernelTypes, way: WatchWay) -> None:
         self.way = way
         self.logs = False
         self._links: list[int] = []
@@ -116,7 +117,7 @@ def load_programs(way: WatchWay | None) -> WatchPrograms:
 
     Raises SeclatchError: what is missing, and what to do.
     """
-    found = BpfObject.of_machine("watch", _DOING)
+    found = import_object_of_machine("watch", _DOING)
     types = find_kernel_types(found.questions(), _DOING)
     bpf.raise_locked_memory()
     if way is None:

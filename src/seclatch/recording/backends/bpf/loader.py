@@ -8,8 +8,9 @@ import os
 import zlib
 from pathlib import Path
 
+from seclatch.bpf.compiled_object import CompiledObject, import_object_of_machine
 from seclatch.bpf.kernel_types import KernelTypes, find_kernel_types
-from seclatch.bpf.object_loader import BpfObject, Loader
+from seclatch.bpf.object_loader import Loader
 from seclatch.errors import SeclatchError
 from seclatch.recording.backends.bpf import abi
 from seclatch.recording.backends.bpf.abi import CONTROL
@@ -113,7 +114,7 @@ def load(*, closely: bool = False, by_words: bool = False) -> Probe:
 
     Raises SeclatchError: what is missing, and what to do.
     """
-    found = BpfObject.of_machine("recorder", _DOING)
+    found = import_object_of_machine("recorder", _DOING)
     types = find_kernel_types(found.questions(), _DOING)
     bpf.raise_locked_memory()
     constants = _constants(watches=by_words)
@@ -135,7 +136,7 @@ def load(*, closely: bool = False, by_words: bool = False) -> Probe:
 
 
 def _attach(
-    found: BpfObject, types: KernelTypes, constants: dict[str, bytes], *, closely: bool
+    found: CompiledObject, types: KernelTypes, constants: dict[str, bytes], *, closely: bool
 ) -> Probe:
     """Load and attach all programs. Raises OSError, bpf.VerifierError."""
     loader = Loader(found, types, constants)

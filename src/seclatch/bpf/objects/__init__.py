@@ -1,0 +1,1 @@
+"""Modules that `make bpf` writes of the objects of native/bpf; `compiled_object` imports them."""
