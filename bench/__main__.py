@@ -43,6 +43,7 @@ BENCHMARKS = {
     "filter": filters.report,
     "judge": judge.report,
     "record": record.report,
+    "recorder": record.report_ours,
     "floor": floor.report,
     "scan": scan.report,
     "annotate": annotate.report,

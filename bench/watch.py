@@ -30,7 +30,7 @@ _WARM_SECONDS = 4.0
 
 def report(runs: int) -> None:
     """Print the tables."""
-    refuse_other_recorders(seconds=60)
+    refuse_other_recorders()
     with tempfile.TemporaryDirectory() as folder:
         loop = Path(folder) / "denied_loop"
         source = Path(__file__).with_name("denied_loop.c")
