@@ -263,6 +263,19 @@ int inject_call(struct injection *injection, long number, const unsigned long ar
 	return err;
 }
 
+int inject_cancel_next(struct injection *injection, long *number)
+{
+	struct at_call at = { 0 };
+	int err = run_to_syscall(injection); /* its entry */
+
+	if (!err && (!inject_ask(injection->pid, &at) || at.op != AT_ENTRY_INTO_CALL))
+		err = EPERM;
+	*number = (long)at.number;
+	if (!err)
+		err = registers_cancel(injection->pid, &injection->registers);
+	return err ? err : run_to_syscall(injection); /* its exit */
+}
+
 int inject_enter(struct injection *injection, unsigned long at, long number)
 {
 	struct registers registers = injection->registers;

@@ -33,6 +33,7 @@ enum { ARGUMENTS = 6 };
 
 #if defined(__x86_64__) && !defined(__ILP32__)
 # define CAN_ENTER 1
+# define CAN_ENTER_32BIT 1
 # define NATIVE_ARCH 0xc000003eU /* AUDIT_ARCH_X86_64 */
 
 struct registers {
@@ -115,6 +116,7 @@ static inline long registers_result(const struct registers *registers)
 
 #elif defined(__aarch64__) && !defined(__ILP32__)
 # define CAN_ENTER 1
+# define CAN_ENTER_32BIT 0
 # define NATIVE_ARCH 0xc00000b7U /* AUDIT_ARCH_AARCH64 */
 
 struct registers {
@@ -157,19 +159,23 @@ static inline const struct abi *registers_abi(const struct registers *registers)
 	return &native;
 }
 
-static inline void registers_call(struct registers *registers, unsigned long at, long number,
-				  const unsigned long args[ARGUMENTS])
-{
-	registers->user.pc = at;
-	registers->user.regs[8] = (unsigned long)number;
-	for (int i = 0; i < ARGUMENTS; i++)
-		registers->user.regs[i] = args[i];
-}
+enum { BRANCH_TYPE = 3 << 10 }; /* PSTATE.BTYPE */
 
+/* A thread stopped right behind an indirect branch may execute nothing but a landing pad in a guarded page, as
+ * the vDSO's are (Arm Architecture Reference Manual, FEAT_BTI): SIGILL. */
 static inline void registers_enter(struct registers *registers, unsigned long at, long number)
 {
 	registers->user.pc = at;
+	registers->user.pstate &= ~(unsigned long)BRANCH_TYPE;
 	registers->user.regs[8] = (unsigned long)number;
+}
+
+static inline void registers_call(struct registers *registers, unsigned long at, long number,
+				  const unsigned long args[ARGUMENTS])
+{
+	registers_enter(registers, at, number);
+	for (int i = 0; i < ARGUMENTS; i++)
+		registers->user.regs[i] = args[i];
 }
 
 # define registers_pc(registers) ((unsigned long)(registers)->user.pc)
@@ -203,6 +209,7 @@ static inline long registers_result(const struct registers *registers)
 
 #else
 # define CAN_ENTER 0
+# define CAN_ENTER_32BIT 0
 # define NATIVE_ARCH 0U
 
 struct registers {

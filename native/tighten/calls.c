@@ -10,11 +10,9 @@
 # ifdef SYS_epoll_wait
 #  define NR_EPOLL_WAIT SYS_epoll_wait
 #  define NR_POLL SYS_poll
-#  define NR_PAUSE SYS_pause
 # else /* arm64 has none of them */
 #  define NR_EPOLL_WAIT (-1)
 #  define NR_POLL (-1)
-#  define NR_PAUSE (-1)
 # endif
 # define NR_EPOLL_PWAIT2 441
 # define NR_FUTEX_WAITV 449
@@ -158,11 +156,28 @@ bool is_repeatable(long number, bool compat)
 	return rule->kind >= WAIT && rule->kind != SOCKETCALL;
 }
 
-bool ends_at_any_handler(const struct task_call *call)
+int restart_errno(const struct task_call *call)
 {
-	return call->number == NR_PAUSE || call->number == SYS_rt_sigsuspend ||
-	       call->number == SYS_ppoll || call->number == SYS_pselect6 ||
-	       call->number == SYS_clock_nanosleep || call->number == SYS_msgrcv;
+	enum { COMMAND = 0x7f, LOCK_PI = 6, WAIT_REQUEUE_PI = 11, LOCK_PI2 = 13 }; /* <linux/futex.h> */
+	unsigned long command = call->args[1] & COMMAND;
+
+	if (continues_by_restart(call))
+		return RESTART_BLOCK;
+	switch (call->number) {
+	case SYS_rt_sigsuspend:
+	case SYS_ppoll:
+	case SYS_pselect6:
+	case SYS_clock_nanosleep: /* with TIMER_ABSTIME */
+	case SYS_msgrcv:
+	case SYS_msgsnd:
+		return RESTARTNOHAND;
+	case SYS_futex:
+		return command == LOCK_PI || command == LOCK_PI2 || command == WAIT_REQUEUE_PI ?
+			       RESTARTNOINTR :
+			       RESTARTSYS;
+	default:
+		return RESTARTSYS;
+	}
 }
 
 bool is_vfork(long number, bool compat)

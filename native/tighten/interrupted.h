@@ -3,11 +3,11 @@
  * x86: the kernel shows its own answer, -ERESTART…, and where the call is kept (orig_rax).  It restarts
  * after the last stop, by the registers that it finds then (arch_do_signal_or_restart()).
  *
- * arm64: the kernel has put back pc and x0 before the stop already, and does not say why (do_signal() in
- * arch/arm64/kernel/signal.c).  So what /proc/TID/syscall said just before the stop is compared with pc
- * and sp.  At the exit of an injected call the kernel looks at x0 for a restart again, and restores the
- * first argument of that call: so the last one is getpid(2) with the first argument of the
- * interrupted one.
+ * arm64: the kernel has put back pc and x0 before the stop already, and does not say why (rewound_call.h).
+ * Whether it is to go on by restart_syscall(2) shows at its next entry into the kernel, which it is run
+ * to and which is cancelled; the kernel remembers the sleep meanwhile.  At the exit of an injected call it looks
+ * at x0 for a restart again, and restores the first argument of that call: so the last one is getpid(2) with
+ * the first argument of the interrupted one, and x0 gets the errno.
  */
 #ifndef SECLATCH_INTERRUPTED_H
 #define SECLATCH_INTERRUPTED_H
@@ -15,9 +15,8 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
+#include "rewound_call.h"
 #include "tighten.h"
-
-enum { RESTARTSYS = 512, RESTARTNOINTR, RESTARTNOHAND, RESTART_BLOCK = 516 }; /* <linux/errno.h> */
 
 struct tracee {
 	pid_t pid, tid;
@@ -26,6 +25,8 @@ struct tracee {
 	long number; /* of the call in which it was stopped; -1: none */
 	int restart; /* the errno with which the kernel is to find it (EINTR too), or 0: as it is */
 	bool compat;
+	bool rewound; /* arm64: pc was at the instruction that makes it again */
+	unsigned long first; /* arm64: its first argument */
 	struct timespec since;
 	long long pause; /* microseconds until it was let go */
 };
@@ -46,12 +47,17 @@ static inline void find_interrupted_call(struct tracee *tracee)
 		tracee->restart = (int)-result;
 }
 
-/* Would the kernel, when the thread goes on from this stop, put the number of restart_syscall(2) in place of
- * an injected call's that is made where the interrupted one was? */
-static inline bool is_restarted_there(const struct tracee *tracee)
+/* Can it be let go as it is, with the registers of set_restart_at_stop()? */
+static inline bool restarts_from_stop(const struct tracee *tracee)
 {
-	(void)tracee;
-	return false;
+	return tracee->restart != RESTART_BLOCK;
+}
+
+/* Finds out whether the kernel continues the call by restart_syscall(2), and keeps it from doing so yet. */
+static inline int settle_restart(struct injection *injection, struct tracee *tracee)
+{
+	(void)injection, (void)tracee;
+	return 0;
 }
 
 /* In the stop to which it was brought. */
@@ -84,29 +90,44 @@ static inline bool has_short_count(const struct tracee *tracee)
 
 static inline void find_interrupted_call(struct tracee *tracee)
 {
+	static const unsigned char enter[] = { 0x01, 0x00, 0x00, 0xd4 }; /* svc #0 */
 	struct user_regs_struct *user = &tracee->registers.user;
-	const struct task_call *before = &tracee->before;
+	struct a64_stop stop = { .sp = user->sp, .pc = user->pc };
+	unsigned char bytes[sizeof enter];
+	struct a64_call found;
 
-	tracee->number = -1;
-	tracee->restart = 0;
-	if (before->number < 0 || before->sp != user->sp)
-		return;
-	if (before->pc == user->pc) {
-		tracee->number = before->number;
-		tracee->restart = (long)user->regs[0] == -EINTR ? EINTR : 0;
-	} else if (before->pc == user->pc + 4 && before->args[0] == user->regs[0]) {
-		tracee->number = before->number;
-		user->pc += 4;
-		tracee->restart = continues_by_restart(before) ? RESTART_BLOCK :
-				  ends_at_any_handler(before)  ? RESTARTNOHAND :
-								 RESTARTSYS;
-	}
+	for (int i = 0; i < 9; i++)
+		stop.x[i] = user->regs[i];
+	stop.at_entry = !inject_read(tracee->tid, stop.pc, bytes, sizeof bytes) &&
+			!memcmp(bytes, enter, sizeof enter);
+	found = find_a64_call(&stop, &tracee->before);
+	tracee->number = found.number;
+	tracee->restart = found.restart;
+	tracee->first = found.first;
+	tracee->rewound = found.rewound;
+	if (found.rewound)
+		user->pc += sizeof enter;
 }
 
-/* do_signal() compares pc with the interrupted call's after the stop, and calls setup_restart_syscall(). */
-static inline bool is_restarted_there(const struct tracee *tracee)
+static inline bool restarts_from_stop(const struct tracee *tracee)
 {
-	return tracee->restart == RESTART_BLOCK;
+	return tracee->restart != RESTART_BLOCK && (tracee->rewound || !tracee->restart);
+}
+
+static inline int settle_restart(struct injection *injection, struct tracee *tracee)
+{
+	const struct abi *abi = registers_abi(&tracee->registers);
+	long number;
+	int err;
+
+	if (tracee->restart != RESTART_BLOCK)
+		return 0;
+	err = inject_cancel_next(injection, &number);
+	if (err || number == abi->nr_restart_syscall)
+		return err;
+	tracee->restart = 0; /* it was about to make this call */
+	tracee->registers.user.pc -= abi->enter_length;
+	return 0;
 }
 
 static inline void set_restart_at_stop(const struct tracee *tracee, struct registers *registers)
@@ -114,7 +135,7 @@ static inline void set_restart_at_stop(const struct tracee *tracee, struct regis
 	if (!tracee->restart)
 		return;
 	registers->user.pc -= 4;
-	registers->user.regs[0] = tracee->before.args[0];
+	registers->user.regs[0] = tracee->first;
 }
 
 static inline int set_restart(struct injection *injection, const struct tracee *tracee,
@@ -128,7 +149,7 @@ static inline int set_restart(struct injection *injection, const struct tracee *
 		return 0;
 	}
 	err = inject_call(injection, registers_abi(registers)->nr_getpid,
-			  (unsigned long[ARGUMENTS]){ tracee->before.args[0] }, &none);
+			  (unsigned long[ARGUMENTS]){ tracee->first }, &none);
 	registers->user.regs[0] = (unsigned long)(long)-tracee->restart;
 	return err;
 }
@@ -146,10 +167,16 @@ static inline void find_interrupted_call(struct tracee *tracee)
 	tracee->number = -1;
 }
 
-static inline bool is_restarted_there(const struct tracee *tracee)
+static inline bool restarts_from_stop(const struct tracee *tracee)
 {
 	(void)tracee;
-	return false;
+	return true;
+}
+
+static inline int settle_restart(struct injection *injection, struct tracee *tracee)
+{
+	(void)injection, (void)tracee;
+	return ENOEXEC;
 }
 
 static inline void set_restart_at_stop(const struct tracee *tracee, struct registers *registers)

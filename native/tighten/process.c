@@ -12,6 +12,7 @@ enum { PAUSE = 1000, DYING = 5000000, PASSING = 20000 };
 /* A thread that runs may be within a long write(2), between two of its sleeps: whether it is in a call
  * cannot be seen.  It is looked at so often, and must run each time. */
 enum { GLANCES = 12, GLANCE = 150 };
+enum { LATE_PASSES = 3 }; /* over threads when the time is over: the last may have bound all */
 
 static enum disturbance look(pid_t pid, pid_t tid, bool compat)
 {
@@ -155,6 +156,7 @@ static bool bind_each_thread(struct process *process)
 	static pid_t tids[MAX_MEMBERS], done[MAX_MEMBERS];
 	bool compat = is_32bit(process->pid), news = true;
 	size_t dones = 0;
+	int late = 0;
 
 	while (news && !is_gone(process->pid)) {
 		size_t count = list_threads(process->pid, tids, MAX_MEMBERS);
@@ -174,7 +176,8 @@ static bool bind_each_thread(struct process *process)
 				return false;
 			done[dones++] = tids[i];
 		}
-		if (news && is_past(&options.deadline)) {
+		late += news && is_past(&options.deadline);
+		if (late == LATE_PASSES) {
 			process->last.failure = KEEPS_CHANGING;
 			return false;
 		}
@@ -219,11 +222,20 @@ static bool attempt(struct process *process, pid_t tid, bool *again)
 	return true;
 }
 
+/* 32-bit programs on arm64 have registers of another kind: they are left as they are. */
+static bool can_be_entered(struct process *process)
+{
+	if (CAN_ENTER_32BIT || !is_32bit(process->pid))
+		return true;
+	process->last.failure = NOT_ENTERED;
+	return false;
+}
+
 bool bind_process(struct process *process)
 {
 	static pid_t tids[MAX_MEMBERS];
 
-	while (!is_gone(process->pid)) {
+	while (!is_gone(process->pid) && can_be_entered(process)) {
 		size_t count = list_threads(process->pid, tids, MAX_MEMBERS);
 		enum disturbance found;
 		pid_t tid = choose_thread(process->pid, tids, count, &found);
@@ -244,7 +256,7 @@ bool bind_process(struct process *process)
 			return is_gone(process->pid);
 		usleep(PAUSE);
 	}
-	return true;
+	return is_gone(process->pid);
 }
 
 bool examine_process(struct process *process)
@@ -258,6 +270,8 @@ bool examine_process(struct process *process)
 	process->last = (struct outcome){ .tid = tid, .number = -1, .disturbance = found };
 	if (is_gone(process->pid))
 		return true;
+	if (!can_be_entered(process))
+		return false;
 	if (!tid)
 		process->last.failure = explain_unfit(process->pid, tids, count);
 	else if (is_frozen(process->pid, tid))

@@ -123,14 +123,15 @@ size_t list_threads(pid_t pid, pid_t *tids, size_t most)
 	return count;
 }
 
-unsigned long find_in_vdso(pid_t pid, const unsigned char *bytes, size_t count)
+unsigned long find_in_vdso(pid_t pid, pid_t tid, const unsigned char *bytes, size_t count)
 {
 	static unsigned char code[1 << 16];
 	unsigned long from, to, found = 0;
 	char line[512];
 	FILE *maps;
 
-	snprintf(line, sizeof line, "/proc/%d/maps", pid);
+	/* of the thread: a first thread that has ended has no memory (proc(5)) */
+	snprintf(line, sizeof line, "/proc/%d/task/%d/maps", pid, tid);
 	maps = fopen(line, "re");
 	if (!maps)
 		return 0;
@@ -140,7 +141,7 @@ unsigned long find_in_vdso(pid_t pid, const unsigned char *bytes, size_t count)
 		/* a file's name cannot be in brackets without a slash before it */
 		if (strcmp(line + strcspn(line, "[/\n"), "[vdso]\n") ||
 		    sscanf(line, "%lx-%lx", &from, &to) != 2 || to - from > sizeof code ||
-		    inject_read(pid, from, code, to - from))
+		    inject_read(tid, from, code, to - from))
 			continue;
 		at = memmem(code, to - from, bytes, count);
 		found = at ? from + (unsigned long)(at - code) : 0;

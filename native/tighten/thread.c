@@ -225,7 +225,8 @@ static int let_go(struct injection *injection, struct tracee *tracee)
 	struct registers registers = tracee->registers;
 	int err;
 
-	if (tracee->restart == RESTART_BLOCK)
+	/* a frozen process is where it was stopped: the kernel continues its call, as after any stop */
+	if (tracee->restart == RESTART_BLOCK && !injection->interrupted)
 		return leave_by_restart(injection, tracee);
 	err = set_restart(injection, tracee, &registers);
 	if (!err)
@@ -268,17 +269,14 @@ static int find_entry(const struct tracee *tracee, unsigned long *at)
 	const struct abi *abi = registers_abi(&tracee->registers);
 	unsigned char bytes[4];
 
-	bool behind;
-
 	*at = registers_pc(&tracee->registers) - abi->enter_length;
-	behind = !inject_read(tracee->tid, *at, bytes, abi->enter_length) &&
-		 !memcmp(bytes, abi->enter, abi->enter_length);
-	if (behind && !is_restarted_there(tracee))
+	if (!inject_read(tracee->tid, *at, bytes, abi->enter_length) &&
+	    !memcmp(bytes, abi->enter, abi->enter_length))
 		return 0;
 	/* a 64-bit program in a 32-bit call, say: it would be continued by a number of the other table */
-	if (!behind && tracee->restart == RESTART_BLOCK)
+	if (tracee->restart == RESTART_BLOCK)
 		return EBUSY;
-	*at = find_in_vdso(tracee->pid, abi->enter, abi->enter_length);
+	*at = find_in_vdso(tracee->pid, tracee->tid, abi->enter, abi->enter_length);
 	return *at ? 0 : ENOEXEC;
 }
 
@@ -344,22 +342,30 @@ static enum failure load_and_leave(struct tracee *tracee, struct outcome *outcom
 	if (err)
 		return GONE;
 	injection.patience = PATIENCE;
-	load(&injection, outcome, all_threads);
+	outcome->err = settle_restart(&injection, tracee);
+	outcome->failure = name_error(outcome->err);
+	if (!outcome->failure)
+		load(&injection, outcome, all_threads);
 	if (outcome->failure != GONE && let_go(&injection, tracee) == ESRCH)
 		outcome->failure = GONE;
 	return outcome->failure;
 }
 
-/* Nothing was changed: only a call that fails with EINTR is helped to go on. */
+/* Nothing was changed: only a call that the stop has ended is helped to go on. */
 static void leave_untouched(struct tracee *tracee)
 {
-	struct injection untouched = { .pid = tracee->tid, .registers = tracee->registers };
+	struct injection untouched;
+	unsigned long at = registers_pc(&tracee->registers) -
+			   registers_abi(&tracee->registers)->enter_length;
 
-	if (tracee->restart == RESTART_BLOCK) {
+	if (!restarts_from_stop(tracee)) {
 		request(SET_OPTIONS, tracee->tid, 0,
 			(void *)(long)(SYSGOOD | SUSPEND_SECCOMP | EXITKILL));
-		if (!inject_begin_anywhere(&untouched, tracee->tid, &tracee->registers, 0))
-			leave_by_restart(&untouched, tracee);
+		if (inject_begin_anywhere(&untouched, tracee->tid, &tracee->registers, at))
+			return;
+		untouched.patience = PATIENCE;
+		if (settle_restart(&untouched, tracee) != ESRCH)
+			let_go(&untouched, tracee);
 		return;
 	}
 	if (tracee->restart) {

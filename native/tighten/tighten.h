@@ -12,6 +12,8 @@
  *  calls.c     which system calls a stop disturbs
  *  process.c   one process: which of its threads, and when
  *  thread.c    one thread: stop, load, check, let go
+ *  interrupted.h, rewound_call.h
+ *              in which call it was stopped, and how that goes on
  */
 #ifndef SECLATCH_TIGHTEN_H
 #define SECLATCH_TIGHTEN_H
@@ -65,11 +67,13 @@ bool is_frozen(pid_t pid, pid_t tid);
 bool is_gone(pid_t pid);
 size_t list_threads(pid_t pid, pid_t *tids, size_t most);
 /* An address in the vDSO where these bytes are; 0: none. */
-unsigned long find_in_vdso(pid_t pid, const unsigned char *bytes, size_t count);
+unsigned long find_in_vdso(pid_t pid, pid_t tid, const unsigned char *bytes, size_t count);
 ssize_t read_small_file(char *to, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* ---- calls (calls.c) */
+
+enum { RESTARTSYS = 512, RESTARTNOINTR, RESTARTNOHAND, RESTART_BLOCK = 516 }; /* <linux/errno.h> */
 
 /* What a stop does to the call in which a thread is, from best to worst. */
 enum disturbance {
@@ -86,9 +90,8 @@ enum disturbance {
 enum disturbance classify_call(const struct task_call *call, bool compat);
 /* May it be made again after EINTR, for which nothing but a stop is the reason? */
 bool is_repeatable(long number, bool compat);
-/* Does a handler without SA_RESTART or with it end it (-ERESTARTNOHAND)?  Only for arm64, which
- * does not show the kernel's own answer. */
-bool ends_at_any_handler(const struct task_call *call);
+/* The errno with which the kernel restarts it.  Only for arm64, which does not show its own answer. */
+int restart_errno(const struct task_call *call);
 bool is_vfork(long number, bool compat);
 bool continues_by_restart(const struct task_call *call);
 const char *name_disturbance(enum disturbance disturbance);

@@ -32,6 +32,7 @@ TARGETS = (
     "opens_gate",
     "own_filter",
     "pausing",
+    "ring",
     "under_filter",
     "vforks",
     "whoami",
@@ -63,6 +64,8 @@ def build(folder: Path) -> None:
     subprocess.run([*words, *flags, *map(str, sorted(NATIVE.glob("*.c")))], check=True)
     # without a libc, so that none has to be compiled for one program
     compile_one(SOURCES / "first_denied.c", folder / "first_denied32", "arm-linux-musleabihf")
+    bare = ["-nostdlib", "-ffreestanding", "-fno-sanitize=all"]
+    compile_one(SOURCES / "sleep_32bit.c", folder / "sleep_32bit", "arm-linux-musleabihf", bare)
 
 
 def compile_one(source: Path, program: Path, target: str, flags: Iterable[str] = ()) -> None:

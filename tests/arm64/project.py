@@ -13,7 +13,15 @@ from tests.arm64.kept import keep
 
 PROJECT = Path(__file__).parents[2]
 PYTHON = "3.13"  # the guest's version, for which wheels are fetched
-TOOLS = ("pip", "pytest", "pytest-rerunfailures", "pytest-timeout", "hypothesis", "jsonschema")
+TOOLS = (
+    "pip",
+    "pytest",
+    "pytest-rerunfailures",
+    "pytest-timeout",
+    "hypothesis",
+    "jsonschema",
+    "grpcio",
+)
 
 
 def make_project(folder: Path, overlay: Path, wheel: Path, profiles: Path | None = None) -> Path:

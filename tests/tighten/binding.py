@@ -36,6 +36,9 @@ def deny(names: Sequence[str], arch: Arch | None = None) -> bytes:
 
 NO_MKDIR = deny(["mkdir", "mkdirat"])
 
+# How much longer programs last, and are waited for, on an emulated machine (tests/arm64).
+SLOWNESS = 4 if os.environ.get("SECLATCH_GUEST") else 1
+
 
 @dataclass(frozen=True)
 class Report:
@@ -62,9 +65,15 @@ def tighten(
     os.write(fd, code)
     os.lseek(fd, 0, os.SEEK_SET)
     try:
-        command = [*map(str, before), str(TIGHTEN), "--fd", str(fd), *map(str, words)]
+        wait = ("--wait", str(10000 * SLOWNESS))  # what `words` say counts more
+        command = [*map(str, before), str(TIGHTEN), "--fd", str(fd), *wait, *map(str, words)]
         done = subprocess.run(
-            command, pass_fds=(fd,), capture_output=True, text=True, check=False, timeout=timeout
+            command,
+            pass_fds=(fd,),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout * SLOWNESS,
         )
     finally:
         os.close(fd)
@@ -80,7 +89,7 @@ def in_flight(
 ) -> Iterator[subprocess.Popen[str]]:
     """tests/programs/in_flight.c in a call of this kind; killed with its children at the end."""
     with subprocess.Popen(
-        [program, kind, str(seconds)],
+        [program, kind, str(seconds * SLOWNESS)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -98,7 +107,7 @@ def in_flight(
 def finish(process: subprocess.Popen[str], timeout: float = 30) -> tuple[int, str]:
     """Wait for its end; return its exit status and what it complained about."""
     assert process.stderr
-    status = process.wait(timeout)
+    status = process.wait(timeout * SLOWNESS)
     return status, process.stderr.read()
 
 
@@ -111,7 +120,7 @@ def bind_in_flight(
     """
     for length in (seconds, 5 * seconds, 25 * seconds):
         with in_flight(program, kind, length) as process:
-            time.sleep(length * (0.1 + 0.3 * random.random()))
+            time.sleep(length * SLOWNESS * (0.1 + 0.3 * random.random()))
             report = tighten(*words, process.pid, before=before)
             ended = process.poll() is not None and process.returncode >= 0
             status, complaint = finish(process, timeout=60 + 3 * length)

@@ -17,6 +17,7 @@ from tests.conftest import Compiler
 from tests.tighten.binding import (
     BOUND,
     DISTURBED,
+    SLOWNESS,
     UNBOUND,
     Report,
     bind_in_flight,
@@ -81,12 +82,13 @@ def test_a_tracer_killed_at_each_of_its_calls(
         return judge(kind, point, compiler, tmp_path / str(point))
 
     with ThreadPoolExecutor(6) as pool:
-        seen = list(pool.map(one, [*range(1, calls, KINDS[kind]), calls + 1000]))
+        steps = KINDS[kind] * SLOWNESS
+        seen = list(pool.map(one, [*range(1, calls, steps), calls + 1000]))
     # first it is as it was, then it dies, then it is bound; the number of calls varies
     order = [status for status, _ in seen]
     assert (order[0], order[-1]) == (UNBOUND, BOUND)
     assert {UNBOUND, DEAD, BOUND} == set(order)
-    assert [killed for _, killed in seen].count(True) > 10
+    assert [killed for _, killed in seen].count(True) > 10 / SLOWNESS
 
 
 def test_killed_again_and_again_it_ends_bound(compiler: Compiler, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ _REASONS = {
     "not-seized": "the kernel does not let it be traced",
     "not-stopped": "it did not come to a stop",
     "not-entered": "it has no instruction that enters the kernel where one is expected (no vDSO?), "
-    "or is of an architecture that cannot be entered",
+    "or is a 32-bit program on arm64, which is left as it is",
     "no-new-privs": "it would need no_new_privs, which --no-new-privs never forbids",
     "refused": "the kernel refused the filter",
     "interfered": "another process or thread wrote to the memory used; the filter was not loaded",
