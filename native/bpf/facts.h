@@ -31,7 +31,7 @@ static __always_inline void read_namespaces(struct facts *facts, struct nsproxy 
 static __noinline void read_facts(struct facts *facts, struct task_struct *task)
 {
 	struct pid *pid = READ(task->thread_pid);
-	struct upid innermost = read_upid(pid, READ(pid->level));
+	struct pid_number innermost = read_upid(pid, READ(pid->level));
 
 	facts->filters = task->seccomp.filter_count.counter;
 	facts->seccomp = task->seccomp.mode;

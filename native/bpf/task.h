@@ -8,12 +8,19 @@ static __always_inline __u32 is_suspended(struct task_struct *task)
 	return task->ptrace >> PT_SUSPEND_SECCOMP & 1;
 }
 
+/* A task's number in a pid namespace. Without a gap, unlike the kernel's struct upid: until Linux 6.2 a
+ * program that copies one is refused, as it reads a part of its stack that was not written. */
+struct pid_number {
+	struct pid_namespace *ns;
+	__u64 nr;
+};
+
 /* A task's number as a pid namespace of this level has it: pid->numbers[level]. Zeros for a task
  * that is being reaped. */
-static __always_inline struct upid read_upid(struct pid *pid, __u32 level)
+static __always_inline struct pid_number read_upid(struct pid *pid, __u32 level)
 {
 	__u64 entry = (__u64)&pid->numbers;
-	struct upid found;
+	struct pid_number found;
 
 	entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);
 	found.nr = READ(((struct upid *)entry)->nr);

@@ -22,7 +22,7 @@ static __always_inline void read_values(struct denied_key *key, const __u64 *arg
 static __always_inline __u32 read_visible(struct task_struct *task)
 {
 	struct pid *pid = READ(task->thread_pid);
-	struct upid seen;
+	struct pid_number seen;
 
 	if (READ(pid->level) < watcher.level)
 		return 0;
@@ -39,7 +39,7 @@ static __noinline void find_origin(struct denial *event, struct task_struct *tas
 	event->origin = event->outside = 0;
 	for (int i = 0; i < MAX_ANCESTORS && found; i++) {
 		struct pid *pid = READ(READ(found->group_leader)->thread_pid);
-		struct upid innermost = read_upid(pid, READ(pid->level));
+		struct pid_number innermost = read_upid(pid, READ(pid->level));
 
 		if (READ(innermost.ns->ns.inum) != event->pids) {
 			event->outside = read_visible(READ(found->group_leader));
@@ -82,7 +82,7 @@ static __noinline void send_denial(struct task_struct *task, struct pt_regs *reg
 {
 	struct denial *event = bpf_ringbuf_reserve(&denials, sizeof(*event), 0);
 	struct pid *pid = READ(task->thread_pid);
-	struct upid innermost;
+	struct pid_number innermost;
 
 	if (!event) {
 		atomic_add(&watcher.unsent, 1);

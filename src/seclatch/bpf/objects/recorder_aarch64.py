@@ -246,9 +246,9 @@ FUNCTIONS = {
             '7b2ae0ff00000000616200000000000061630400000000006703000020000000'
             '4f230000000000007b3ad8ff0000000063160800000000006174240000000000'
             '61a8d8ff00000000bf61000000000000b402000004000000bc83000000000000'
-            '85100000d3fcffffb401000004000000bf72000000000000bf63000000000000'
-            'bc840000000000008510000001fdffffbfa200000000000007020000d8ffffff'
-            'bf710000000000008510000015fbffff61611000000000001e91040000000000'
+            '85100000d1fcffffb401000004000000bf72000000000000bf63000000000000'
+            'bc8400000000000085100000fffcffffbfa200000000000007020000d8ffffff'
+            'bf710000000000008510000013fbffff61611000000000001e91040000000000'
             '6396100000000000bf71000000000000bf620000000000008510000001000000'
             '9500000000000000'
         ),
@@ -290,7 +290,7 @@ FUNCTIONS = {
             'bc4200000000000084020000000000002504010000f0ffffb402000000000000'
             '632af4ff00000000bfa200000000000007020000e8ffffff1801000000000000'
             '000000000000000085000000010000005500050000000000bfa3000000000000'
-            '07030000e8ffffffbf81000000000000bf7200000000000085100000c1040000'
+            '07030000e8ffffffbf81000000000000bf7200000000000085100000c3040000'
             'b7080000010000007b8af8ff00000000bfa200000000000007020000e8ffffff'
             '18010000000000000000000000000000850000000100000055000f0000000000'
             'bfa200000000000007020000e8ffffffbfa300000000000007030000f8ffffff'
@@ -298,7 +298,7 @@ FUNCTIONS = {
             '1500070000000000bfa200000000000007020000e8ffffff1801000000000000'
             '0000000000000000850000000100000015000a0000000000db80000000000000'
             '61a1f0ff000000005401000001000000560105000000000061a3ecff00000000'
-            '26030300ff010000bf71000000000000bf6200000000000085100000cf040000'
+            '26030300ff010000bf71000000000000bf6200000000000085100000d1040000'
             '9500000000000000b70100000100000018020000000000000000000000000000'
             'db121800000000000500f2ff00000000'
         ),
@@ -693,88 +693,88 @@ FUNCTIONS = {
     ),
     'read_facts': (
         (
-            'bf26000000000000bf17000000000000b7010000000000007b1ae8ff00000000'
+            'bf26000000000000bf17000000000000b7010000000000007b1af8ff00000000'
             'b701000040000000bf630000000000000f13000000000000bfa1000000000000'
-            '07010000e8ffffffb402000008000000850000007100000079a9e8ff00000000'
-            'b401000000000000631ae8ff00000000b701000000000000bf93000000000000'
-            '0f13000000000000bfa100000000000007010000e8ffffffb402000004000000'
+            '07010000f8ffffffb402000008000000850000007100000079a9f8ff00000000'
+            'b401000000000000631af8ff00000000b701000000000000bf93000000000000'
+            '0f13000000000000bfa100000000000007010000f8ffffffb402000004000000'
             '8500000071000000b7010000080000000f19000000000000b708000010000000'
-            '61a1e8ff00000000540100001f0000002f180000000000000f98000000000000'
+            '61a1f8ff00000000540100001f0000002f180000000000000f98000000000000'
             'b401000000000000631af8ff00000000b701000000000000bf83000000000000'
             '0f13000000000000bfa100000000000007010000f8ffffffb402000004000000'
-            '8500000071000000bfa900000000000007090000e8ffffff61a1f8ff00000000'
-            '6319000000000000b7010000080000000f18000000000000b701000000000000'
-            '7b1af8ff00000000bfa100000000000007010000f8ffffffb402000008000000'
-            'bf83000000000000850000007100000079a1f8ff000000007b19080000000000'
+            '8500000071000000b7010000080000000f1800000000000061a9f8ff00000000'
+            'b7010000000000007b1af8ff00000000bfa100000000000007010000f8ffffff'
+            'b402000008000000bf83000000000000850000007100000079a8f8ff00000000'
             '6161840000000000631700000000000061618000000000006317380000000000'
             '6161100000000000740100001800000054010000010000006317040000000000'
             '7961180000000000540100000100000063173c0000000000b701000000000000'
-            '7b1af8ff000000007b1ae0ff00000000b708000000000000b701000060000000'
-            'bf630000000000000f13000000000000bfa100000000000007010000e0ffffff'
-            'b4020000080000008500000071000000b70100000000000079a3e0ff00000000'
+            '7b1af8ff000000007b1af0ff00000000b701000060000000bf63000000000000'
+            '0f13000000000000bfa100000000000007010000f0ffffffb402000008000000'
+            '8500000071000000b70100000000000079a3f0ff000000000f13000000000000'
+            'bfa100000000000007010000f8ffffffb4020000080000008500000071000000'
+            '79a1f8ff000000007b17400000000000b7010000080000000f18000000000000'
+            'b401000000000000631af8ff00000000bfa100000000000007010000f8ffffff'
+            'b402000004000000bf83000000000000850000007100000061a1f8ff00000000'
+            '639724000000000063171c0000000000b7010000000000007b1af8ff00000000'
+            'b701000048000000bf630000000000000f13000000000000bfa1000000000000'
+            '07010000f8ffffffb402000008000000850000007100000079a8f8ff00000000'
+            'b409000000000000639af8ff00000000b701000000000000bf83000000000000'
+            '0f13000000000000bfa100000000000007010000f8ffffffb402000004000000'
+            '850000007100000061a1f8ff000000006317080000000000639af8ff00000000'
+            'b701000004000000bf830000000000000f13000000000000bfa1000000000000'
+            '07010000f8ffffffb402000004000000850000007100000061a1f8ff00000000'
+            '63170c0000000000639af8ff00000000b701000008000000bf83000000000000'
+            '0f13000000000000bfa100000000000007010000f8ffffffb402000004000000'
+            '850000007100000061a1f8ff000000006317100000000000639af8ff00000000'
+            'b70100000c000000bf830000000000000f13000000000000bfa1000000000000'
+            '07010000f8ffffffb402000004000000850000007100000061a1f8ff00000000'
+            '6317140000000000639af0ff00000000b7010000000000007b1af8ff00000000'
+            'b701000038000000bf830000000000000f13000000000000bfa1000000000000'
+            '07010000f8ffffffb4020000080000008500000071000000b701000000000000'
+            '79a3f8ff000000000f13000000000000bfa100000000000007010000f0ffffff'
+            'b402000004000000850000007100000061a1f0ff000000006317200000000000'
+            'b7090000000000007b9af8ff00000000b701000010000000bf83000000000000'
             '0f13000000000000bfa100000000000007010000f8ffffffb402000008000000'
-            '850000007100000079a1f8ff000000007b174000000000007993080000000000'
-            'b7010000080000000f13000000000000b401000000000000631af8ff00000000'
-            'bfa100000000000007010000f8ffffffb4020000040000008500000071000000'
-            '61a1f8ff0000000063171c000000000061910000000000006317240000000000'
-            '7b8af8ff00000000b701000048000000bf630000000000007b6ad8ff00000000'
+            '850000007100000079a1f8ff000000007b174800000000007b9af8ff00000000'
+            'b701000018000000bf830000000000000f13000000000000bfa1000000000000'
+            '07010000f8ffffffb402000008000000850000007100000079a1f8ff00000000'
+            '7b175000000000007b9af8ff00000000b701000020000000bf83000000000000'
             '0f13000000000000bfa100000000000007010000f8ffffffb402000008000000'
-            '850000007100000079a8f8ff00000000b401000000000000631af8ff00000000'
-            'b409000000000000b701000000000000bf830000000000000f13000000000000'
-            'bfa100000000000007010000f8ffffffb4020000040000008500000071000000'
-            '61a1f8ff000000006317080000000000639af8ff00000000b701000004000000'
-            'bf830000000000000f13000000000000bfa100000000000007010000f8ffffff'
-            'b402000004000000850000007100000061a1f8ff0000000063170c0000000000'
-            '639af8ff00000000b701000008000000bf830000000000000f13000000000000'
-            'bfa100000000000007010000f8ffffffb4020000040000008500000071000000'
-            '61a1f8ff000000006317100000000000639af8ff00000000b70100000c000000'
-            'bf830000000000000f13000000000000bfa100000000000007010000f8ffffff'
-            'b402000004000000850000007100000061a1f8ff000000006317140000000000'
-            '639ae0ff00000000b7090000000000007b9af8ff00000000b701000038000000'
-            'bf830000000000000f13000000000000bfa100000000000007010000f8ffffff'
-            'b4020000080000008500000071000000b70100000000000079a3f8ff00000000'
-            '0f13000000000000bfa100000000000007010000e0ffffffb402000004000000'
-            '850000007100000061a1e0ff0000000063172000000000007b9af8ff00000000'
+            '850000007100000079a1f8ff000000007b175800000000007b9af8ff00000000'
+            'b701000028000000bf830000000000000f13000000000000bfa1000000000000'
+            '07010000f8ffffffb402000008000000850000007100000079a1f8ff00000000'
+            '7b17600000000000b7010000300000000f180000000000007b9af8ff00000000'
+            'bfa100000000000007010000f8ffffffb402000008000000bf83000000000000'
+            '850000007100000079a1f8ff000000007b176800000000007b9af8ff00000000'
+            'b701000068000000bf630000000000000f13000000000000bfa1000000000000'
+            '07010000f8ffffffb402000008000000850000007100000079a8f8ff00000000'
+            'b409000000000000639af0ff00000000b7010000000000007b1af8ff00000000'
             'b701000010000000bf830000000000000f13000000000000bfa1000000000000'
-            '07010000f8ffffffb402000008000000850000007100000079a1f8ff00000000'
-            '7b174800000000007b9af8ff00000000b701000018000000bf83000000000000'
-            '0f13000000000000bfa100000000000007010000f8ffffffb402000008000000'
-            '850000007100000079a1f8ff000000007b175000000000007b9af8ff00000000'
+            '07010000f8ffffffb4020000080000008500000071000000b701000000000000'
+            '79a3f8ff000000000f13000000000000bfa100000000000007010000f0ffffff'
+            'b402000004000000850000007100000061a1f0ff000000006317180000000000'
+            '639af0ff00000000b7010000000000007b1af8ff00000000b709000000000000'
             'b701000020000000bf830000000000000f13000000000000bfa1000000000000'
-            '07010000f8ffffffb402000008000000850000007100000079a1f8ff00000000'
-            '7b175800000000007b9af8ff00000000b701000028000000bf83000000000000'
-            '0f13000000000000bfa100000000000007010000f8ffffffb402000008000000'
-            '850000007100000079a1f8ff000000007b17600000000000b701000030000000'
-            '0f180000000000007b9af8ff00000000bfa100000000000007010000f8ffffff'
-            'b402000008000000bf83000000000000850000007100000079a1f8ff00000000'
-            '7b176800000000007b9af8ff00000000b7010000680000000f16000000000000'
-            'bfa100000000000007010000f8ffffffb402000008000000bf63000000000000'
-            '850000007100000079a8f8ff00000000b406000000000000636ae0ff00000000'
-            '7b9af8ff00000000b701000010000000bf830000000000000f13000000000000'
-            'bfa100000000000007010000f8ffffffb4020000080000008500000071000000'
-            'b70100000000000079a3f8ff000000000f13000000000000bfa1000000000000'
-            '07010000e0ffffffb402000004000000850000007100000061a1e0ff00000000'
-            '6317180000000000636ae0ff000000007b9af8ff00000000b701000020000000'
+            '07010000f8ffffffb4020000080000008500000071000000b701000000000000'
+            '79a3f8ff000000000f13000000000000bfa100000000000007010000f0ffffff'
+            'b402000004000000850000007100000061a1f0ff000000006317280000000000'
+            'b401000000000000631af0ff000000007b9af8ff00000000b701000008000000'
             'bf830000000000000f13000000000000bfa100000000000007010000f8ffffff'
             'b4020000080000008500000071000000b70100000000000079a3f8ff00000000'
-            '0f13000000000000bfa100000000000007010000e0ffffffb402000004000000'
-            '850000007100000061a1e0ff000000006317280000000000636ae0ff00000000'
-            '7b9af8ff00000000b701000008000000bf830000000000000f13000000000000'
-            'bfa100000000000007010000f8ffffffb4020000080000008500000071000000'
-            'b70100000000000079a3f8ff000000000f13000000000000bfa1000000000000'
-            '07010000e0ffffffb402000004000000850000007100000061a1e0ff00000000'
-            '63172c0000000000636ae0ff000000007b9af8ff00000000b701000000000000'
-            'bf830000000000000f13000000000000bfa100000000000007010000f8ffffff'
-            'b4020000080000008500000071000000b70100000000000079a3f8ff00000000'
-            '0f13000000000000bfa100000000000007010000e0ffffffb402000004000000'
-            '850000007100000061a1e0ff000000006317300000000000636ae0ff00000000'
-            '7b9af8ff00000000b7010000280000000f18000000000000bfa1000000000000'
-            '07010000f8ffffffb402000008000000bf830000000000008500000071000000'
-            'b70100000000000079a3f8ff000000000f13000000000000bfa1000000000000'
-            '07010000e0ffffffb402000004000000850000007100000061a1e0ff00000000'
-            '6317340000000000b70100005000000079a3d8ff000000000f13000000000000'
-            '0707000070000000bf71000000000000b4020000100000008500000071000000'
-            '9500000000000000'
+            '0f13000000000000bfa100000000000007010000f0ffffffb402000004000000'
+            '850000007100000061a1f0ff0000000063172c0000000000b401000000000000'
+            '631af0ff00000000b409000000000000b7010000000000007b1af8ff00000000'
+            'b701000000000000bf830000000000000f13000000000000bfa1000000000000'
+            '07010000f8ffffffb4020000080000008500000071000000b701000000000000'
+            '79a3f8ff000000000f13000000000000bfa100000000000007010000f0ffffff'
+            'b402000004000000850000007100000061a1f0ff000000006317300000000000'
+            '639af0ff00000000b7010000000000007b1af8ff00000000b701000028000000'
+            '0f18000000000000bfa100000000000007010000f8ffffffb402000008000000'
+            'bf830000000000008500000071000000b70100000000000079a3f8ff00000000'
+            '0f13000000000000bfa100000000000007010000f0ffffffb402000004000000'
+            '850000007100000061a1f0ff000000006317340000000000b701000050000000'
+            '0f160000000000000707000070000000bf71000000000000b402000010000000'
+            'bf6300000000000085000000710000009500000000000000'
         ),
         (),
         (),
@@ -784,77 +784,74 @@ FUNCTIONS = {
             (168, 'pid.numbers', 0, False),
             (184, 'upid', 0, False),
             (240, 'upid.nr', 0, False),
-            (320, 'upid.nr', 0, False),
-            (328, 'upid.ns', 0, False),
-            (408, 'upid.ns', 0, False),
-            (416, 'task_struct.seccomp.filter_count.counter', 0, False),
-            (432, 'task_struct.seccomp.mode', 0, False),
-            (448, 'task_struct.ptrace', 0, False),
-            (480, 'task_struct.atomic_flags', 0, False),
-            (536, 'task_struct.fs', 0, False),
-            (592, 'fs_struct.root.dentry', 0, False),
-            (664, 'upid.ns', 0, False),
-            (672, 'pid_namespace.ns.inum', 0, False),
-            (752, 'upid.nr', 0, False),
-            (776, 'task_struct.cred', 0, False),
-            (872, 'cred.uid.val', 0, False),
-            (952, 'cred.gid.val', 0, False),
-            (1032, 'cred.euid.val', 0, False),
-            (1112, 'cred.egid.val', 0, False),
-            (1208, 'cred.user_ns', 0, False),
-            (1264, 'user_namespace.ns.inum', 0, False),
-            (1344, 'cred.cap_inheritable', 0, False),
-            (1424, 'cred.cap_permitted', 0, False),
-            (1504, 'cred.cap_effective', 0, False),
-            (1584, 'cred.cap_bset', 0, False),
-            (1656, 'cred.cap_ambient', 0, False),
-            (1744, 'task_struct.nsproxy', 0, False),
-            (1832, 'nsproxy.mnt_ns', 0, False),
-            (1888, 'mnt_namespace.ns.inum', 0, False),
-            (1976, 'nsproxy.net_ns', 0, False),
-            (2032, 'net.ns.inum', 0, False),
-            (2120, 'nsproxy.ipc_ns', 0, False),
-            (2176, 'ipc_namespace.ns.inum', 0, False),
-            (2264, 'nsproxy.uts_ns', 0, False),
-            (2320, 'uts_namespace.ns.inum', 0, False),
-            (2408, 'nsproxy.cgroup_ns', 0, False),
-            (2464, 'cgroup_namespace.ns.inum', 0, False),
-            (2536, 'task_struct.comm', 0, False),
+            (296, 'upid.ns', 0, False),
+            (384, 'task_struct.seccomp.filter_count.counter', 0, False),
+            (400, 'task_struct.seccomp.mode', 0, False),
+            (416, 'task_struct.ptrace', 0, False),
+            (448, 'task_struct.atomic_flags', 0, False),
+            (496, 'task_struct.fs', 0, False),
+            (552, 'fs_struct.root.dentry', 0, False),
+            (624, 'pid_namespace.ns.inum', 0, False),
+            (736, 'task_struct.cred', 0, False),
+            (816, 'cred.uid.val', 0, False),
+            (896, 'cred.gid.val', 0, False),
+            (976, 'cred.euid.val', 0, False),
+            (1056, 'cred.egid.val', 0, False),
+            (1152, 'cred.user_ns', 0, False),
+            (1208, 'user_namespace.ns.inum', 0, False),
+            (1296, 'cred.cap_inheritable', 0, False),
+            (1376, 'cred.cap_permitted', 0, False),
+            (1456, 'cred.cap_effective', 0, False),
+            (1536, 'cred.cap_bset', 0, False),
+            (1608, 'cred.cap_ambient', 0, False),
+            (1696, 'task_struct.nsproxy', 0, False),
+            (1792, 'nsproxy.mnt_ns', 0, False),
+            (1848, 'mnt_namespace.ns.inum', 0, False),
+            (1952, 'nsproxy.net_ns', 0, False),
+            (2008, 'net.ns.inum', 0, False),
+            (2104, 'nsproxy.ipc_ns', 0, False),
+            (2160, 'ipc_namespace.ns.inum', 0, False),
+            (2272, 'nsproxy.uts_ns', 0, False),
+            (2328, 'uts_namespace.ns.inum', 0, False),
+            (2424, 'nsproxy.cgroup_ns', 0, False),
+            (2480, 'cgroup_namespace.ns.inum', 0, False),
+            (2552, 'task_struct.comm', 0, False),
         ),
         (
             '0 facts.h:31: static __noinline void read_facts(struct facts *facts, struct task_struct *task)\n'
             '24 facts.h:33: struct pid *pid = READ(task->thread_pid);\n'
-            '104 facts.h:34: struct upid innermost = read_upid(pid, READ(pid->level));\n'
-            '200 task.h:18: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
-            '224 task.h:19: found.nr = READ(((struct upid *)entry)->nr);\n'
-            '344 task.h:20: found.ns = READ(((struct upid *)entry)->ns);\n'
-            '416 facts.h:36: facts->filters = task->seccomp.filter_count.counter;\n'
-            '432 facts.h:37: facts->seccomp = task->seccomp.mode;\n'
-            '448 task.h:8: return task->ptrace >> PT_SUSPEND_SECCOMP & 1;\n'
-            '472 facts.h:38: facts->suspended = is_suspended(task);\n'
-            '480 facts.h:39: facts->no_new_privs = task->atomic_flags >> PFA_NO_NEW_PRIVS & 1;\n'
-            '512 facts.h:40: facts->root = (__u64)READ(READ(task->fs)->root.dentry);\n'
-            '664 facts.h:41: facts->pids = READ(innermost.ns->ns.inum);\n'
-            '752 facts.h:42: facts->local_pid = innermost.nr;\n'
-            '768 facts.h:43: read_credentials(facts, READ(task->cred));\n'
-            '856 facts.h:9: facts->uid = READ(cred->uid.val);\n'
-            '944 facts.h:10: facts->gid = READ(cred->gid.val);\n'
-            '1024 facts.h:11: facts->euid = READ(cred->euid.val);\n'
-            '1104 facts.h:12: facts->egid = READ(cred->egid.val);\n'
-            '1184 facts.h:13: facts->users = READ(READ(cred->user_ns)->ns.inum);\n'
-            '1336 facts.h:14: facts->capabilities[0] = READ(cred->cap_inheritable);\n'
-            '1416 facts.h:15: facts->capabilities[1] = READ(cred->cap_permitted);\n'
-            '1496 facts.h:16: facts->capabilities[2] = READ(cred->cap_effective);\n'
-            '1576 facts.h:17: facts->capabilities[3] = READ(cred->cap_bset);\n'
-            '1672 facts.h:18: facts->capabilities[4] = READ(cred->cap_ambient);\n'
-            '1736 facts.h:44: read_namespaces(facts, READ(task->nsproxy));\n'
-            '1816 facts.h:24: facts->mounts = READ(READ(namespaces->mnt_ns)->ns.inum);\n'
-            '1960 facts.h:25: facts->net = READ(READ(namespaces->net_ns)->ns.inum);\n'
-            '2104 facts.h:26: facts->ipc = READ(READ(namespaces->ipc_ns)->ns.inum);\n'
-            '2248 facts.h:27: facts->uts = READ(READ(namespaces->uts_ns)->ns.inum);\n'
-            '2392 facts.h:28: facts->cgroup = READ(READ(namespaces->cgroup_ns)->ns.inum);\n'
-            '2560 facts.h:45: bpf_probe_read_kernel(&facts->comm, sizeof(facts->comm), &task->comm);\n'
-            '2592 facts.h:46: }\n'
+            '104 facts.h:34: struct pid_number innermost = read_upid(pid, READ(pid->level));\n'
+            '200 task.h:25: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
+            '224 task.h:26: found.nr = READ(((struct upid *)entry)->nr);\n'
+            '320 task.h:27: found.ns = READ(((struct upid *)entry)->ns);\n'
+            '384 facts.h:36: facts->filters = task->seccomp.filter_count.counter;\n'
+            '400 facts.h:37: facts->seccomp = task->seccomp.mode;\n'
+            '416 task.h:8: return task->ptrace >> PT_SUSPEND_SECCOMP & 1;\n'
+            '440 facts.h:38: facts->suspended = is_suspended(task);\n'
+            '448 facts.h:39: facts->no_new_privs = task->atomic_flags >> PFA_NO_NEW_PRIVS & 1;\n'
+            '480 facts.h:40: facts->root = (__u64)READ(READ(task->fs)->root.dentry);\n'
+            '640 facts.h:41: facts->pids = READ(innermost.ns->ns.inum);\n'
+            '704 facts.h:42: facts->local_pid = innermost.nr;\n'
+            '712 facts.h:41: facts->pids = READ(innermost.ns->ns.inum);\n'
+            '720 facts.h:43: read_credentials(facts, READ(task->cred));\n'
+            '808 facts.h:9: facts->uid = READ(cred->uid.val);\n'
+            '888 facts.h:10: facts->gid = READ(cred->gid.val);\n'
+            '968 facts.h:11: facts->euid = READ(cred->euid.val);\n'
+            '1048 facts.h:12: facts->egid = READ(cred->egid.val);\n'
+            '1128 facts.h:13: facts->users = READ(READ(cred->user_ns)->ns.inum);\n'
+            '1288 facts.h:14: facts->capabilities[0] = READ(cred->cap_inheritable);\n'
+            '1368 facts.h:15: facts->capabilities[1] = READ(cred->cap_permitted);\n'
+            '1448 facts.h:16: facts->capabilities[2] = READ(cred->cap_effective);\n'
+            '1528 facts.h:17: facts->capabilities[3] = READ(cred->cap_bset);\n'
+            '1624 facts.h:18: facts->capabilities[4] = READ(cred->cap_ambient);\n'
+            '1688 facts.h:44: read_namespaces(facts, READ(task->nsproxy));\n'
+            '1768 facts.h:24: facts->mounts = READ(READ(namespaces->mnt_ns)->ns.inum);\n'
+            '1920 facts.h:25: facts->net = READ(READ(namespaces->net_ns)->ns.inum);\n'
+            '2080 facts.h:26: facts->ipc = READ(READ(namespaces->ipc_ns)->ns.inum);\n'
+            '2232 facts.h:27: facts->uts = READ(READ(namespaces->uts_ns)->ns.inum);\n'
+            '2400 facts.h:28: facts->cgroup = READ(READ(namespaces->cgroup_ns)->ns.inum);\n'
+            '2568 facts.h:45: bpf_probe_read_kernel(&facts->comm, sizeof(facts->comm), &task->comm);\n'
+            '2608 facts.h:46: }\n'
         ),
     ),
     'follow_joining': (
@@ -930,7 +927,7 @@ FUNCTIONS = {
     'follow_stranger': (
         (
             'bf1600000000000085100000ab000000bc070000000000005607030000000000'
-            'bf610000000000008510000032030000bc07000000000000637afcff00000000'
+            'bf610000000000008510000034030000bc07000000000000637afcff00000000'
             'bfa200000000000007020000fcffffff18010000000000000000000000000000'
             '8500000001000000bf010000000000005501020000000000b700000000000000'
             '0500110000000000b700000000000000611100000000000016010e0000000000'
@@ -1347,79 +1344,78 @@ FUNCTIONS = {
     ),
     'adopt_container': (
         (
-            '79160800000000001506dc000000000061610c00000000005401000004000000'
-            '5601d9000000000018010000000000000000000000000000bf62000000000000'
-            'b703000000000000b704000000000000850000009c0000005500d20000000000'
+            '79160800000000001506d7000000000061610c00000000005401000004000000'
+            '5601d4000000000018010000000000000000000000000000bf62000000000000'
+            'b703000000000000b704000000000000850000009c0000005500cd0000000000'
             '6161080000000000540100000008000016011300000000007962380000000000'
             '18010000000000000000000000000000b703000000000000b704000000000000'
             '850000009c000000180800000000000000000000000000000708000040000000'
-            '5500c30000000000796130000000000079123800000000001801000000000000'
+            '5500be0000000000796130000000000079123800000000001801000000000000'
             '0000000000000000b703000000000000b704000000000000850000009c000000'
-            '1500bd00000000000500ba000000000061612400000000006162200000000000'
-            '5e12580000000000850000009e000000bf07000000000000b709000040000000'
-            'bf630000000000000f93000000000000b7010000000000007b1ae8ff00000000'
-            'b708000000000000bfa100000000000007010000e8ffffffb402000008000000'
-            '85000000710000000f9700000000000079a9e8ff00000000b401000000000000'
-            '631af8ff000000007b8ae8ff00000000bfa100000000000007010000e8ffffff'
+            '1500b800000000000500b5000000000061612400000000006162200000000000'
+            '5e12530000000000850000009e000000bf07000000000000b709000040000000'
+            'bf630000000000000f93000000000000b7010000000000007b1af8ff00000000'
+            'b708000000000000bfa100000000000007010000f8ffffffb402000008000000'
+            '85000000710000000f9700000000000079a9f8ff00000000b401000000000000'
+            '631af4ff000000007b8af8ff00000000bfa100000000000007010000f8ffffff'
             'b402000008000000bf730000000000008500000071000000b701000000000000'
-            '79a3e8ff000000000f13000000000000bfa100000000000007010000f8ffffff'
+            '79a3f8ff000000000f13000000000000bfa100000000000007010000f4ffffff'
             'b4020000040000008500000071000000b7010000080000000f19000000000000'
-            'b70700001000000061a1f8ff00000000540100001f0000002f17000000000000'
-            '0f97000000000000b401000000000000631ae0ff00000000631af8ff00000000'
+            'b70700001000000061a1f4ff00000000540100001f0000002f17000000000000'
+            '0f97000000000000b401000000000000631af0ff00000000631af8ff00000000'
             'b701000000000000bf730000000000000f13000000000000bfa1000000000000'
-            '07010000f8ffffffb4020000040000008500000071000000bfa9000000000000'
-            '07090000e8ffffff61a1f8ff0000000063190000000000007b8af8ff00000000'
-            'b7010000080000000f17000000000000bfa100000000000007010000f8ffffff'
-            'b402000008000000bf73000000000000850000007100000079a1f8ff00000000'
-            '7b19080000000000619400000000000018010000000000000000000000000000'
-            '6113000000000000b402000001000000b4090000010000005603010000000000'
-            'b409000000000000634ad8ff000000001e43010000000000b402000000000000'
-            '5c290000000000006112040000000000bc910000000000005401000001000000'
-            '5601420000000000796130000000000079123800000000001801000000000000'
-            '0000000000000000b703000000000000b704000000000000850000009c000000'
-            '150036000000000061022000000000006101000000000000631ae0ff00000000'
-            '0500360000000000796238000000000018010000000000000000000000000000'
-            'b703000000000000b704000000000000850000009c000000bf07000000000000'
-            '150759000000000018010000000000000000000000000000bf62000000000000'
-            'b703000000000000b704000001000000850000009c0000001809000000000000'
-            '0000000000000000180800000000000000000000000000000708000028000000'
-            '15004b0000000000617100000000000063100000000000006171040000000000'
-            '6310040000000000617120000000000063102000000000006161840000000000'
-            '63100800000000006161100000000000b40200000300000063200c0000000000'
-            '740100001800000054010000010000006310100000000000bf61000000000000'
-            'bf0600000000000085000000af00000061010801000000006316140000000000'
-            '070600000400000018010000000000000000000000000000bf62000000000000'
-            '85000000010000000709000038000000bf980000000000001500300000000000'
-            'b401000001000000c31010000000000005002a0000000000bf61000000000000'
-            '8510000005030000bc0200000000000016022b00000000001801000000000000'
-            '0000000000000000bc27000000000000bf62000000000000b703000000000000'
-            'b704000001000000850000009c000000bc71000000000000bf07000000000000'
-            '18080000000000000000000000000000070800002800000015071c0000000000'
-            '6317200000000000616184000000000063170800000000006161100000000000'
-            'b40200000300000063270c000000000074010000180000005401000001000000'
-            '6317100000000000bf6100000000000085000000af0000006101080100000000'
-            '63171400000000006164240000000000bf71000000000000b40200000a000000'
-            '61a8e0ff00000000bc8300000000000085100000b4010000bf61000000000000'
-            'bf72000000000000bc8300000000000061a4d8ff00000000bc95000000000000'
-            '8510000048030000180800000000000000000000000000000708000038000000'
-            'b701000001000000db18000000000000b4000000000000009500000000000000'
+            '07010000f8ffffffb402000004000000850000007100000061a8f8ff00000000'
+            'b7010000000000007b1af8ff00000000b7010000080000000f17000000000000'
+            'bfa100000000000007010000f8ffffffb402000008000000bf73000000000000'
+            '8500000071000000180100000000000000000000000000006113000000000000'
+            'b409000001000000b402000001000000638ae8ff000000001e83010000000000'
+            'b4020000000000005603010000000000b4090000000000005c29000000000000'
+            '6112040000000000bc9100000000000054010000010000005601420000000000'
+            '7961300000000000791238000000000018010000000000000000000000000000'
+            'b703000000000000b704000000000000850000009c0000001500360000000000'
+            '61022000000000006101000000000000631af0ff000000000500360000000000'
+            '796238000000000018010000000000000000000000000000b703000000000000'
+            'b704000000000000850000009c000000bf070000000000001507590000000000'
+            '18010000000000000000000000000000bf62000000000000b703000000000000'
+            'b704000001000000850000009c00000018090000000000000000000000000000'
+            '18080000000000000000000000000000070800002800000015004b0000000000'
+            '6171000000000000631000000000000061710400000000006310040000000000'
+            '6171200000000000631020000000000061618400000000006310080000000000'
+            '6161100000000000b40200000300000063200c00000000007401000018000000'
+            '54010000010000006310100000000000bf61000000000000bf06000000000000'
+            '85000000af000000610108010000000063161400000000000706000004000000'
+            '18010000000000000000000000000000bf620000000000008500000001000000'
+            '0709000038000000bf980000000000001500300000000000b401000001000000'
+            'c31010000000000005002a0000000000bf610000000000008510000005030000'
+            'bc0200000000000016022b000000000018010000000000000000000000000000'
+            'bc27000000000000bf62000000000000b703000000000000b704000001000000'
+            '850000009c000000bc71000000000000bf070000000000001808000000000000'
+            '0000000000000000070800002800000015071c00000000006317200000000000'
+            '616184000000000063170800000000006161100000000000b402000003000000'
+            '63270c0000000000740100001800000054010000010000006317100000000000'
+            'bf6100000000000085000000af00000061010801000000006317140000000000'
+            '6164240000000000bf71000000000000b40200000a00000061a8f0ff00000000'
+            'bc8300000000000085100000b4010000bf61000000000000bf72000000000000'
+            'bc8300000000000061a4e8ff00000000bc950000000000008510000048030000'
+            '180800000000000000000000000000000708000038000000b701000001000000'
+            'db18000000000000b4000000000000009500000000000000'
         ),
-        ((1408, 'find_container'), (1680, 'begin_segment'), (1728, 'send_member')),
+        ((1368, 'find_container'), (1640, 'begin_segment'), (1688, 'send_member')),
         (
             (40, 'tasks', None),
             (128, 'tasks', None),
             (168, '.data', 0),
             (216, 'tasks', None),
-            (784, '.bss', 0),
-            (920, 'tasks', None),
-            (1008, 'tasks', None),
-            (1064, 'tasks', None),
-            (1112, '.data', 0),
-            (1128, '.data', 0),
-            (1320, 'slots', None),
-            (1432, 'tasks', None),
-            (1504, '.data', 0),
-            (1736, '.data', 0),
+            (744, '.bss', 0),
+            (880, 'tasks', None),
+            (968, 'tasks', None),
+            (1024, 'tasks', None),
+            (1072, '.data', 0),
+            (1088, '.data', 0),
+            (1280, 'slots', None),
+            (1392, 'tasks', None),
+            (1464, '.data', 0),
+            (1696, '.data', 0),
         ),
         (
             (0, 'bpf_iter__task.task', 0, False),
@@ -1435,20 +1431,17 @@ FUNCTIONS = {
             (528, 'pid.numbers', 0, False),
             (544, 'upid', 0, False),
             (608, 'upid.nr', 0, False),
-            (688, 'upid.nr', 0, False),
-            (704, 'upid.ns', 0, False),
-            (768, 'upid.ns', 0, False),
-            (776, 'upid.nr', 0, False),
-            (904, 'task_struct.real_parent', 0, False),
-            (912, 'task_struct.group_leader', 0, False),
-            (1000, 'task_struct.group_leader', 0, False),
-            (1208, 'task_struct.seccomp.filter_count.counter', 0, False),
-            (1224, 'task_struct.ptrace', 0, False),
-            (1296, 'pt_regs.syscallno', 0, False),
-            (1544, 'task_struct.seccomp.filter_count.counter', 0, False),
-            (1560, 'task_struct.ptrace', 0, False),
-            (1624, 'pt_regs.syscallno', 0, False),
-            (1640, 'task_struct.tgid', 0, False),
+            (688, 'upid.ns', 0, False),
+            (864, 'task_struct.real_parent', 0, False),
+            (872, 'task_struct.group_leader', 0, False),
+            (960, 'task_struct.group_leader', 0, False),
+            (1168, 'task_struct.seccomp.filter_count.counter', 0, False),
+            (1184, 'task_struct.ptrace', 0, False),
+            (1256, 'pt_regs.syscallno', 0, False),
+            (1504, 'task_struct.seccomp.filter_count.counter', 0, False),
+            (1520, 'task_struct.ptrace', 0, False),
+            (1584, 'pt_regs.syscallno', 0, False),
+            (1600, 'task_struct.tgid', 0, False),
         ),
         (
             '0 adoption.h:117: struct task_struct *task = ctx->task;\n'
@@ -1465,53 +1458,52 @@ FUNCTIONS = {
             '272 adoption.h:121: if (task->pid == task->tgid)\n'
             '296 adoption.h:48: struct task_struct *recorder = bpf_get_current_task_btf();\n'
             '344 adoption.h:50: return read_upid(READ(task->thread_pid), READ(READ(recorder->thread_pid)->level)).nr;\n'
-            '560 task.h:18: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
-            '592 task.h:19: found.nr = READ(((struct upid *)entry)->nr);\n'
-            '696 task.h:20: found.ns = READ(((struct upid *)entry)->ns);\n'
-            '776 adoption.h:50: return read_upid(READ(task->thread_pid), READ(READ(recorder->thread_pid)->level)).nr;\n'
-            '784 adoption.h:89: int by_pid = adoption.process && adoption.process == seen_pid;\n'
-            '872 adoption.h:90: __u32 container = adoption.container;\n'
-            '880 adoption.h:93: if (!by_pid) {\n'
-            '904 adoption.h:94: struct task_state *parent = find_state(task->real_parent->group_leader);\n'
-            '920 segments.h:117: return bpf_task_storage_get(&tasks, (void *)task, 0, 0);\n'
-            '960 adoption.h:96: if (parent)\n'
-            '968 adoption.h:98: container = parent ? parent->container : find_container(task);\n'
-            '976 adoption.h:97: parent_segment = parent->segment;\n'
-            '1000 adoption.h:56: struct task_state *leader = find_state(task->group_leader), *state;\n'
-            '1008 segments.h:117: return bpf_task_storage_get(&tasks, (void *)task, 0, 0);\n'
-            '1056 adoption.h:58: if (!leader)\n'
-            '1064 segments.h:125: state = bpf_task_storage_get(&tasks, (void *)task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);\n'
-            '1152 segments.h:126: if (!state)\n'
-            '1160 adoption.h:63: state->segment = leader->segment;\n'
-            '1176 adoption.h:64: state->slot = leader->slot;\n'
-            '1192 adoption.h:65: state->container = leader->container;\n'
-            '1208 segments.h:111: state->filters = task->seccomp.filter_count.counter;\n'
-            '1224 task.h:8: return task->ptrace >> PT_SUSPEND_SECCOMP & 1;\n'
-            '1240 adoption.h:24: state->position = FOUND;\n'
-            '1248 task.h:8: return task->ptrace >> PT_SUSPEND_SECCOMP & 1;\n'
-            '1264 segments.h:112: state->suspended = is_suspended(task);\n'
-            '1272 adoption.h:25: state->number = call_number(bpf_task_pt_regs(task));\n'
-            '1296 registers.h:78: return regs->syscallno;\n'
-            '1304 adoption.h:25: state->number = call_number(bpf_task_pt_regs(task));\n'
-            '1312 adoption.h:64: state->slot = leader->slot;\n'
-            '1320 segments.h:74: struct slot *slot = bpf_map_lookup_elem(&slots, &state->slot);\n'
-            '1368 segments.h:76: if (slot)\n'
-            '1384 segments.h:77: atomic_add(&slot->tasks, 1);\n'
-            '1400 adoption.h:98: container = parent ? parent->container : find_container(task);\n'
-            '1432 segments.h:125: state = bpf_task_storage_get(&tasks, (void *)task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);\n'
-            '1528 segments.h:126: if (!state)\n'
-            '1536 adoption.h:105: state->container = container;\n'
-            '1544 segments.h:111: state->filters = task->seccomp.filter_count.counter;\n'
-            '1560 task.h:8: return task->ptrace >> PT_SUSPEND_SECCOMP & 1;\n'
-            '1576 adoption.h:24: state->position = FOUND;\n'
-            '1584 task.h:8: return task->ptrace >> PT_SUSPEND_SECCOMP & 1;\n'
-            '1600 segments.h:112: state->suspended = is_suspended(task);\n'
-            '1608 adoption.h:25: state->number = call_number(bpf_task_pt_regs(task));\n'
-            '1624 registers.h:78: return regs->syscallno;\n'
-            '1632 adoption.h:25: state->number = call_number(bpf_task_pt_regs(task));\n'
-            '1640 adoption.h:108: begin_segment(state, EVENT_MEMBER, parent_segment, task->tgid);\n'
-            '1688 adoption.h:109: send_member(task, state, parent_segment, seen_pid, by_pid);\n'
-            '1776 adoption.h:126: }\n'
+            '560 task.h:25: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
+            '592 task.h:26: found.nr = READ(((struct upid *)entry)->nr);\n'
+            '672 task.h:27: found.ns = READ(((struct upid *)entry)->ns);\n'
+            '744 adoption.h:89: int by_pid = adoption.process && adoption.process == seen_pid;\n'
+            '832 adoption.h:90: __u32 container = adoption.container;\n'
+            '840 adoption.h:93: if (!by_pid) {\n'
+            '864 adoption.h:94: struct task_state *parent = find_state(task->real_parent->group_leader);\n'
+            '880 segments.h:117: return bpf_task_storage_get(&tasks, (void *)task, 0, 0);\n'
+            '920 adoption.h:96: if (parent)\n'
+            '928 adoption.h:98: container = parent ? parent->container : find_container(task);\n'
+            '936 adoption.h:97: parent_segment = parent->segment;\n'
+            '960 adoption.h:56: struct task_state *leader = find_state(task->group_leader), *state;\n'
+            '968 segments.h:117: return bpf_task_storage_get(&tasks, (void *)task, 0, 0);\n'
+            '1016 adoption.h:58: if (!leader)\n'
+            '1024 segments.h:125: state = bpf_task_storage_get(&tasks, (void *)task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);\n'
+            '1112 segments.h:126: if (!state)\n'
+            '1120 adoption.h:63: state->segment = leader->segment;\n'
+            '1136 adoption.h:64: state->slot = leader->slot;\n'
+            '1152 adoption.h:65: state->container = leader->container;\n'
+            '1168 segments.h:111: state->filters = task->seccomp.filter_count.counter;\n'
+            '1184 task.h:8: return task->ptrace >> PT_SUSPEND_SECCOMP & 1;\n'
+            '1200 adoption.h:24: state->position = FOUND;\n'
+            '1208 task.h:8: return task->ptrace >> PT_SUSPEND_SECCOMP & 1;\n'
+            '1224 segments.h:112: state->suspended = is_suspended(task);\n'
+            '1232 adoption.h:25: state->number = call_number(bpf_task_pt_regs(task));\n'
+            '1256 registers.h:78: return regs->syscallno;\n'
+            '1264 adoption.h:25: state->number = call_number(bpf_task_pt_regs(task));\n'
+            '1272 adoption.h:64: state->slot = leader->slot;\n'
+            '1280 segments.h:74: struct slot *slot = bpf_map_lookup_elem(&slots, &state->slot);\n'
+            '1328 segments.h:76: if (slot)\n'
+            '1344 segments.h:77: atomic_add(&slot->tasks, 1);\n'
+            '1360 adoption.h:98: container = parent ? parent->container : find_container(task);\n'
+            '1392 segments.h:125: state = bpf_task_storage_get(&tasks, (void *)task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);\n'
+            '1488 segments.h:126: if (!state)\n'
+            '1496 adoption.h:105: state->container = container;\n'
+            '1504 segments.h:111: state->filters = task->seccomp.filter_count.counter;\n'
+            '1520 task.h:8: return task->ptrace >> PT_SUSPEND_SECCOMP & 1;\n'
+            '1536 adoption.h:24: state->position = FOUND;\n'
+            '1544 task.h:8: return task->ptrace >> PT_SUSPEND_SECCOMP & 1;\n'
+            '1560 segments.h:112: state->suspended = is_suspended(task);\n'
+            '1568 adoption.h:25: state->number = call_number(bpf_task_pt_regs(task));\n'
+            '1584 registers.h:78: return regs->syscallno;\n'
+            '1592 adoption.h:25: state->number = call_number(bpf_task_pt_regs(task));\n'
+            '1600 adoption.h:108: begin_segment(state, EVENT_MEMBER, parent_segment, task->tgid);\n'
+            '1648 adoption.h:109: send_member(task, state, parent_segment, seen_pid, by_pid);\n'
+            '1736 adoption.h:126: }\n'
         ),
     ),
     'release_containers': (
@@ -1635,7 +1627,7 @@ FUNCTIONS = {
             '5701000000010000550116000000000061618400000000006172080000000000'
             '5e12050000000000617110000000000061621000000000007402000018000000'
             '54020000010000001e21030000000000bf61000000000000bf72000000000000'
-            '85100000bc04000061618000000000005601020003000000b401000001000000'
+            '85100000be04000061618000000000005601020003000000b401000001000000'
             '63171c0000000000bf6100000000000085000000af0000007904000000000000'
             'bf61000000000000bf72000000000000bf030000000000008510000032000000'
             'b4000000000000009500000000000000'
@@ -1658,7 +1650,7 @@ FUNCTIONS = {
             '56 denials.h:91: task = bpf_get_current_task_btf();\n'
             '72 segments.h:117: return bpf_task_storage_get(&tasks, (void *)task, 0, 0);\n'
             '128 denials.h:93: if (!state || is_killed_tracee(task))\n'
-            '136 task.h:28: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
+            '136 task.h:35: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
             '160 denials.h:93: if (!state || is_killed_tracee(task))\n'
             '176 segments.h:167: if (state->filters != (__u32)task->seccomp.filter_count.counter ||\n'
             '200 segments.h:168: state->suspended != is_suspended(task))\n'
@@ -1681,7 +1673,7 @@ FUNCTIONS = {
             '850000009c000000bf0900000000000015092700000000006181840000000000'
             '61960800000000005e1605000000000061811000000000007401000018000000'
             '540100000100000061921000000000001e12030000000000bf81000000000000'
-            'bf9200000000000085100000bc04000061910c0000000000b402000000000000'
+            'bf9200000000000085100000be04000061910c0000000000b402000000000000'
             '63290c0000000000560102000100000061920800000000001e26160000000000'
             '1601050000000000160104000200000079a1f8ff000000006111080100000000'
             '61921400000000001e21100000000000b40100000200000063190c0000000000'
@@ -1723,7 +1715,7 @@ FUNCTIONS = {
             '288 denials.h:75: return call_number(regs) == state->number;\n'
             '296 denials.h:120: if (ends_last_call(state, regs, position, filters))\n'
             '312 denials.h:122: state->position = REFUSED;\n'
-            '320 task.h:28: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
+            '320 task.h:35: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
             '344 denials.h:123: if (is_killed_tracee(task))\n'
             '360 denials.h:125: if (task->seccomp.mode == SECCOMP_MODE_DEAD)\n'
             '384 denials.h:126: state->killed = 1;\n'
@@ -1874,7 +1866,7 @@ FUNCTIONS = {
             '1344 detail.h:222: return length > 0 ? length : 0;\n'
             '1360 detail.h:376: entry->length = read_argument_string(entry->path, FAILED_PATH_SIZE, entry->arguments,\n'
             '1368 detail.h:423: if (state->position == REFUSED && is_killed_tracee(task))\n'
-            '1392 task.h:28: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
+            '1392 task.h:35: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
             '1416 detail.h:423: if (state->position == REFUSED && is_killed_tracee(task))\n'
             '1448 detail.h:425: kind = classify(state, &call);\n'
             '1464 detail.h:426: if (kind)\n'
@@ -2109,7 +2101,7 @@ FUNCTIONS = {
             'bf060000000000001506310000000000bf870000000000006171840000000000'
             '61620800000000005e1205000000000061711000000000007401000018000000'
             '540100000100000061621000000000001e12030000000000bf71000000000000'
-            'bf6200000000000085100000bc04000061718000000000005601090003000000'
+            'bf6200000000000085100000be04000061718000000000005601090003000000'
             '61611c00000000005601070000000000bf7100000000000085000000af000000'
             'bf71000000000000bf62000000000000bf03000000000000b704000000000000'
             '8510000032000000b401000000000000631afcff00000000b701000000000000'
@@ -2160,19 +2152,19 @@ FUNCTIONS = {
             '1507260000000000799808000000000079910000000000007b1af8ff00000000'
             '616184000000000061720800000000005e120500000000006161100000000000'
             '7401000018000000540100000100000061721000000000001e12030000000000'
-            'bf61000000000000bf7200000000000085100000bc0400007969000000000000'
+            'bf61000000000000bf7200000000000085100000be0400007969000000000000'
             '7409000016000000540900000100000061711800000000001601070000000000'
-            'bf61000000000000bf7200000000000079a3f8ff0000000085100000f9050000'
+            'bf61000000000000bf7200000000000079a3f8ff0000000085100000fb050000'
             '1600020000000000440900000400000005000800000000005609010000000000'
             'a5080c000002000056080500ffffffff61611000000000001601030000000000'
             '796178000000000057010000000100005501040000000000bf71000000000000'
-            'bc82000000000000bc930000000000008510000003060000b400000000000000'
+            'bc82000000000000bc930000000000008510000005060000b400000000000000'
             '9500000000000000bf7200000000000007020000040000001801000000000000'
             '000000000000000085000000010000001500f8ff00000000bf81000000000000'
             '6701000003000000bf020000000000000f12000000000000b701000001000000'
             'db12200000000000180100000000000000000000000000000f81000000000000'
             '71110000000000001601edff00000000bf61000000000000bf72000000000000'
-            'bf0300000000000079a4f8ff00000000bc850000000000008510000027060000'
+            'bf0300000000000079a4f8ff00000000bc850000000000008510000029060000'
             '0500e6ff00000000'
         ),
         (
@@ -2208,7 +2200,7 @@ FUNCTIONS = {
             '296 syscalls.h:63: count_rare(state, number, mode | MODE_INJECTED);\n'
             '312 syscalls.h:66: if (mode || number >= NUMBERS) {\n'
             '328 syscalls.h:34: return (__s32)number == -1 && is_killed_tracee(task);\n'
-            '336 task.h:28: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
+            '336 task.h:35: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
             '360 syscalls.h:67: if (!is_killed_entry(task, number))\n'
             '408 syscalls.h:84: return count(ctx, 0);\n'
             '424 syscalls.h:71: slot = bpf_map_lookup_elem(&slots, &state->slot);\n'
@@ -2227,19 +2219,19 @@ FUNCTIONS = {
             'b40100000100000063170c000000000063871400000000006161840000000000'
             '61720800000000005e1205000000000061611000000000007401000018000000'
             '540100000100000061721000000000001e12030000000000bf61000000000000'
-            'bf7200000000000085100000bc04000079690000000000007409000016000000'
+            'bf7200000000000085100000be04000079690000000000007409000016000000'
             '540900000100000061711800000000001601070000000000bf61000000000000'
-            'bf7200000000000079a3f8ff0000000085100000f90500001600020000000000'
+            'bf7200000000000079a3f8ff0000000085100000fb0500001600020000000000'
             '440900000400000005000800000000005609010000000000a5080c0000020000'
             '56080500ffffffff616110000000000016010300000000007961780000000000'
             '57010000000100005501040000000000bf71000000000000bc82000000000000'
-            'bc930000000000008510000003060000b4000000000000009500000000000000'
+            'bc930000000000008510000005060000b4000000000000009500000000000000'
             'bf72000000000000070200000400000018010000000000000000000000000000'
             '85000000010000001500f8ff00000000bf810000000000006701000003000000'
             'bf020000000000000f12000000000000b701000001000000db12200000000000'
             '180100000000000000000000000000000f810000000000007111000000000000'
             '1601edff00000000bf61000000000000bf72000000000000bf03000000000000'
-            '79a4f8ff00000000bc8500000000000085100000270600000500e6ff00000000'
+            '79a4f8ff00000000bc8500000000000085100000290600000500e6ff00000000'
         ),
         (
             (232, 'update_seccomp'),
@@ -2276,7 +2268,7 @@ FUNCTIONS = {
             '320 syscalls.h:63: count_rare(state, number, mode | MODE_INJECTED);\n'
             '336 syscalls.h:66: if (mode || number >= NUMBERS) {\n'
             '352 syscalls.h:34: return (__s32)number == -1 && is_killed_tracee(task);\n'
-            '360 task.h:28: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
+            '360 task.h:35: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
             '384 syscalls.h:67: if (!is_killed_entry(task, number))\n'
             '432 syscalls.h:91: return count(ctx, 1);\n'
             '448 syscalls.h:71: slot = bpf_map_lookup_elem(&slots, &state->slot);\n'

@@ -31,64 +31,61 @@ VARIABLES = {
 FUNCTIONS = {
     'note_denial': (
         (
-            '635a78ff00000000bc47000000000000bc38000000000000bc29000000000000'
-            'bf1600000000000085000000af0000007b0a88ff000000007b6a90ff00000000'
-            '7961380000000000b7060000000000007b6ab0ff00000000637ab0ff00000000'
-            '7b6aa8ff00000000638aacff000000007b6aa0ff00000000639a80ff00000000'
-            '639aa4ff00000000bf190000000000007b6ac8ff000000007b6ac0ff00000000'
-            '7b6ab8ff000000007b6a98ff000000008500000005000000bf07000000000000'
+            '635a90ff00000000bc47000000000000bc38000000000000bc29000000000000'
+            'bf1600000000000085000000af0000007b0aa0ff000000007b6aa8ff00000000'
+            '7961380000000000b7060000000000007b6ac8ff00000000637ac8ff00000000'
+            '7b6ac0ff00000000638ac4ff000000007b6ab8ff00000000639a98ff00000000'
+            '639abcff00000000bf190000000000007b6ae0ff000000007b6ad8ff00000000'
+            '7b6ad0ff000000007b6ab0ff000000008500000005000000bf07000000000000'
             '7b6ae8ff00000000b701000040000000bf930000000000000f13000000000000'
             'bfa100000000000007010000e8ffffffb4020000080000008500000071000000'
-            '79a6e8ff00000000b408000000000000638ad0ff00000000b701000000000000'
-            'bf630000000000000f13000000000000bfa100000000000007010000d0ffffff'
-            'b402000004000000850000007100000061a2d0ff000000001801000000000000'
-            '00000000000000006111180000000000ae12320000000000b702000008000000'
-            '0f26000000000000540100001f0000007b7a70ff00000000b707000010000000'
-            '2f170000000000000f67000000000000638ae0ff00000000b701000000000000'
-            'bf730000000000000f13000000000000bfa100000000000007010000e0ffffff'
-            'b4020000040000008500000071000000bfa600000000000007060000d0ffffff'
-            '61a1e0ff000000006316000000000000b7010000000000007b1ae0ff00000000'
-            'b7010000080000000f17000000000000bfa100000000000007010000e0ffffff'
-            'b402000008000000bf7300000000000079a770ff000000008500000071000000'
-            '79a1e0ff000000007b1608000000000079a1d8ff000000007b1af0ff00000000'
-            '79a1d0ff000000007b1ae8ff00000000638ad0ff00000000bfa1000000000000'
-            '07010000e8ffffff7913080000000000b7010000080000000f13000000000000'
-            'bfa100000000000007010000d0ffffffb4020000040000008500000071000000'
-            '61a1d0ff000000001802000000000000000000000000000061221c0000000000'
-            '1e210100000000009500000000000000bfa100000000000007010000e8ffffff'
-            '6111000000000000631aa0ff000000001601faff0000000079a190ff00000000'
-            '79140000000000007404000016000000540400000100000061a178ff00000000'
-            '4c14000000000000634aa8ff0000000079912800000000007b1a98ff00000000'
-            '79a388ff00000000793110000000000079320800000000007933000100000000'
-            '540400000100000061a580ff00000000560411000000000026051000ff010000'
-            'bc54000000000000180500000000000000000000000000000f45000000000000'
-            '7154000000000000bc4500000000000054050000010000001605010000000000'
-            '7b3ab8ff00000000bc4300000000000054030000020000001603010000000000'
-            '7b2ac0ff00000000540400000400000016040100000000007b1ac8ff00000000'
-            'bfa20000000000000702000098ffffff18010000000000000000000000000000'
-            '85000000010000005500180000000000b7010000000000007b1af8ff00000000'
-            '7b1af0ff000000007b1ae8ff00000000bfa70000000000000707000098ffffff'
-            'bfa300000000000007030000e8ffffffb7060000010000001801000000000000'
-            '0000000000000000bf72000000000000b7040000010000008500000002000000'
-            '18010000000000000000000000000000bf7200000000000079a770ff00000000'
-            '8500000001000000550004000000000018010000000000000000000000000000'
-            'db610800000000000500bbff00000000b701000001000000db10000000000000'
-            '7b70080000000000180100000000000000000000000000007911000000000000'
-            '070100000100000079021000000000001d12b2ff000000007b10100000000000'
-            '61a3a0ff0000000079a298ff0000000079a690ff00000000bf61000000000000'
-            '8510000007000000bfa30000000000000703000098ffffffbf61000000000000'
-            '79a288ff00000000bf7400000000000085100000470000000500a5ff00000000'
+            '79a6e8ff00000000b408000000000000638ae8ff00000000b701000000000000'
+            'bf630000000000000f13000000000000bfa100000000000007010000e8ffffff'
+            'b402000004000000850000007100000061a2e8ff000000001801000000000000'
+            '00000000000000006111180000000000ae127d0000000000b702000008000000'
+            '0f26000000000000540100001f0000007b7a88ff00000000b707000010000000'
+            '2f170000000000000f67000000000000638ae8ff00000000b701000000000000'
+            'bf730000000000000f13000000000000bfa100000000000007010000e8ffffff'
+            'b402000004000000850000007100000061a6e8ff00000000b701000000000000'
+            '7b1ae8ff00000000b7010000080000000f17000000000000bfa1000000000000'
+            '07010000e8ffffffb402000008000000bf7300000000000079a788ff00000000'
+            '850000007100000079a3e8ff00000000638ae8ff00000000b701000008000000'
+            '0f13000000000000bfa100000000000007010000e8ffffffb402000004000000'
+            '850000007100000061a1e8ff0000000018020000000000000000000000000000'
+            '61221c00000000005e21560000000000636ab8ff000000001606540000000000'
+            '79a1a8ff00000000791400000000000074040000160000005404000001000000'
+            '61a190ff000000004c14000000000000634ac0ff000000007991280000000000'
+            '7b1ab0ff0000000079a3a0ff0000000079311000000000007932080000000000'
+            '7933000100000000540400000100000061a598ff000000005604110000000000'
+            '26051000ff010000bc5400000000000018050000000000000000000000000000'
+            '0f450000000000007154000000000000bc450000000000005405000001000000'
+            '16050100000000007b3ad0ff00000000bc430000000000005403000002000000'
+            '16030100000000007b2ad8ff0000000054040000040000001604010000000000'
+            '7b1ae0ff00000000bfa200000000000007020000b0ffffff1801000000000000'
+            '000000000000000085000000010000005500180000000000b701000000000000'
+            '7b1af8ff000000007b1af0ff000000007b1ae8ff00000000bfa7000000000000'
+            '07070000b0ffffffbfa300000000000007030000e8ffffffb706000001000000'
+            '18010000000000000000000000000000bf72000000000000b704000001000000'
+            '850000000200000018010000000000000000000000000000bf72000000000000'
+            '79a788ff00000000850000000100000055000400000000001801000000000000'
+            '0000000000000000db610800000000000500150000000000b701000001000000'
+            'db100000000000007b7008000000000018010000000000000000000000000000'
+            '7911000000000000070100000100000079021000000000001d120c0000000000'
+            '7b1010000000000061a3b8ff0000000079a2b0ff0000000079a6a8ff00000000'
+            'bf610000000000008510000007000000bfa300000000000007030000b0ffffff'
+            'bf6100000000000079a2a0ff00000000bf740000000000008510000047000000'
+            '9500000000000000'
         ),
-        ((1440, 'copy_filters'), (1488, 'send_denial')),
+        ((1320, 'copy_filters'), (1368, 'send_denial')),
         (
             (344, '.bss', 0),
-            (744, '.bss', 0),
-            (968, '.rodata', 4),
-            (1104, 'denied', None),
-            (1208, 'denied', None),
-            (1248, 'denied', None),
-            (1296, '.bss', 0),
-            (1352, '.bss', 0),
+            (656, '.bss', 0),
+            (848, '.rodata', 4),
+            (984, 'denied', None),
+            (1088, 'denied', None),
+            (1128, 'denied', None),
+            (1176, '.bss', 0),
+            (1232, '.bss', 0),
         ),
         (
             (64, 'task_struct.group_leader', 0, False),
@@ -97,17 +94,13 @@ FUNCTIONS = {
             (376, 'pid.numbers', 0, False),
             (408, 'upid', 0, False),
             (440, 'upid.nr', 0, False),
-            (520, 'upid.nr', 0, False),
-            (544, 'upid.ns', 0, False),
-            (616, 'upid.ns', 0, False),
-            (680, 'upid.ns', 0, False),
-            (688, 'pid_namespace.ns.inum', 0, False),
-            (800, 'upid.nr', 0, False),
-            (832, 'task_struct.thread_info.flags', 0, False),
-            (880, 'task_struct.start_boottime', 0, False),
-            (904, 'pt_regs.regs', 16, False),
-            (912, 'pt_regs.regs', 8, False),
-            (920, 'pt_regs.orig_x0', 0, False),
+            (520, 'upid.ns', 0, False),
+            (600, 'pid_namespace.ns.inum', 0, False),
+            (712, 'task_struct.thread_info.flags', 0, False),
+            (760, 'task_struct.start_boottime', 0, False),
+            (784, 'pt_regs.regs', 16, False),
+            (792, 'pt_regs.regs', 8, False),
+            (800, 'pt_regs.orig_x0', 0, False),
         ),
         (
             '0 watch_denials.h:133: static __noinline void note_denial(struct task_struct *task, __u32 number, enum denial_answer answer,\n'
@@ -117,43 +110,41 @@ FUNCTIONS = {
             '176 watch_denials.h:139: __u64 arguments[6], now = bpf_ktime_get_ns();\n'
             '192 watch_denials.h:24: struct pid *pid = READ(task->thread_pid);\n'
             '272 watch_denials.h:27: if (READ(pid->level) < watcher.level)\n'
-            '392 task.h:18: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
-            '432 task.h:19: found.nr = READ(((struct upid *)entry)->nr);\n'
-            '528 task.h:20: found.ns = READ(((struct upid *)entry)->ns);\n'
-            '624 watch_denials.h:29: seen = read_upid(pid, watcher.level);\n'
-            '656 watch_denials.h:30: return READ(seen.ns->ns.inum) == watcher.pids ? seen.nr : 0;\n'
-            '776 watch_denials.h:152: }\n'
-            '800 watch_denials.h:30: return READ(seen.ns->ns.inum) == watcher.pids ? seen.nr : 0;\n'
-            '808 watch_denials.h:141: key.tgid = read_visible(leader);\n'
-            '816 watch_denials.h:142: if (!key.tgid)\n'
-            '824 registers.h:93: return (task->thread_info.flags >> TIF_32BIT & 1) * MODE_COMPAT;\n'
-            '856 watch_denials.h:144: key.mode = mode | (compat_mode(task) ? DENIAL_COMPAT : 0);\n'
-            '880 watch_denials.h:145: key.started = leader->start_boottime;\n'
-            '904 registers.h:110: arguments[2] = regs->regs[2];\n'
-            '912 registers.h:109: arguments[1] = regs->regs[1];\n'
-            '920 registers.h:108: arguments[0] = regs->orig_x0;\n'
-            '928 watch_denials.h:10: if (key->mode & DENIAL_COMPAT || key->number >= NUMBERS)\n'
-            '960 watch_denials.h:12: spec = value_arguments[key->number & (NUMBERS - 1)];\n'
-            '1000 watch_denials.h:13: if (spec & KEEP_ARG0)\n'
-            '1024 watch_denials.h:14: key->values[0] = arguments[0];\n'
-            '1032 watch_denials.h:15: if (spec & KEEP_ARG1)\n'
-            '1056 watch_denials.h:16: key->values[1] = arguments[1];\n'
-            '1064 watch_denials.h:17: if (spec & KEEP_ARG2)\n'
-            '1080 watch_denials.h:18: key->values[2] = arguments[2];\n'
-            '1104 watch_denials.h:113: struct denied_count *known = bpf_map_lookup_elem(&denied, key);\n'
-            '1128 watch_denials.h:115: if (!known) {\n'
-            '1144 watch_denials.h:116: struct denied_count first = {};\n'
-            '1208 watch_denials.h:118: bpf_map_update_elem(&denied, key, &first, BPF_NOEXIST);\n'
-            '1248 watch_denials.h:119: known = bpf_map_lookup_elem(&denied, key);\n'
-            '1288 watch_denials.h:121: if (!known) {\n'
-            '1296 watch_denials.h:122: atomic_add(&watcher.uncounted, 1);\n'
-            '1320 watch_denials.h:123: return 0;\n'
-            '1336 watch_denials.h:125: atomic_add(&known->count, 1);\n'
-            '1344 watch_denials.h:126: known->last = now;\n'
-            '1352 watch_denials.h:127: if (known->epoch == watcher.epoch + 1)\n'
-            '1400 watch_denials.h:129: known->epoch = watcher.epoch + 1;\n'
-            '1408 watch_denials.h:150: copy_filters(task, key.started, key.tgid);\n'
-            '1464 watch_denials.h:151: send_denial(task, regs, &key, now);\n'
+            '392 task.h:25: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
+            '432 task.h:26: found.nr = READ(((struct upid *)entry)->nr);\n'
+            '504 task.h:27: found.ns = READ(((struct upid *)entry)->ns);\n'
+            '592 watch_denials.h:30: return READ(seen.ns->ns.inum) == watcher.pids ? seen.nr : 0;\n'
+            '688 watch_denials.h:141: key.tgid = read_visible(leader);\n'
+            '696 watch_denials.h:142: if (!key.tgid)\n'
+            '704 registers.h:93: return (task->thread_info.flags >> TIF_32BIT & 1) * MODE_COMPAT;\n'
+            '736 watch_denials.h:144: key.mode = mode | (compat_mode(task) ? DENIAL_COMPAT : 0);\n'
+            '760 watch_denials.h:145: key.started = leader->start_boottime;\n'
+            '784 registers.h:110: arguments[2] = regs->regs[2];\n'
+            '792 registers.h:109: arguments[1] = regs->regs[1];\n'
+            '800 registers.h:108: arguments[0] = regs->orig_x0;\n'
+            '808 watch_denials.h:10: if (key->mode & DENIAL_COMPAT || key->number >= NUMBERS)\n'
+            '840 watch_denials.h:12: spec = value_arguments[key->number & (NUMBERS - 1)];\n'
+            '880 watch_denials.h:13: if (spec & KEEP_ARG0)\n'
+            '904 watch_denials.h:14: key->values[0] = arguments[0];\n'
+            '912 watch_denials.h:15: if (spec & KEEP_ARG1)\n'
+            '936 watch_denials.h:16: key->values[1] = arguments[1];\n'
+            '944 watch_denials.h:17: if (spec & KEEP_ARG2)\n'
+            '960 watch_denials.h:18: key->values[2] = arguments[2];\n'
+            '984 watch_denials.h:113: struct denied_count *known = bpf_map_lookup_elem(&denied, key);\n'
+            '1008 watch_denials.h:115: if (!known) {\n'
+            '1024 watch_denials.h:116: struct denied_count first = {};\n'
+            '1088 watch_denials.h:118: bpf_map_update_elem(&denied, key, &first, BPF_NOEXIST);\n'
+            '1128 watch_denials.h:119: known = bpf_map_lookup_elem(&denied, key);\n'
+            '1168 watch_denials.h:121: if (!known) {\n'
+            '1176 watch_denials.h:122: atomic_add(&watcher.uncounted, 1);\n'
+            '1200 watch_denials.h:123: return 0;\n'
+            '1216 watch_denials.h:125: atomic_add(&known->count, 1);\n'
+            '1224 watch_denials.h:126: known->last = now;\n'
+            '1232 watch_denials.h:127: if (known->epoch == watcher.epoch + 1)\n'
+            '1280 watch_denials.h:129: known->epoch = watcher.epoch + 1;\n'
+            '1288 watch_denials.h:150: copy_filters(task, key.started, key.tgid);\n'
+            '1344 watch_denials.h:151: send_denial(task, regs, &key, now);\n'
+            '1376 watch_denials.h:152: }\n'
         ),
     ),
     'copy_filters': (
@@ -169,7 +160,7 @@ FUNCTIONS = {
             '850000007100000079a1f8ff000000007b1ae0ff000000001501210000000000'
             'b406000000000000b707000000000000b708000000000000bfa2000000000000'
             '07020000d8ffffff180100000000000000000000000000008500000001000000'
-            '5500180000000000bfa100000000000007010000d8ffffff851000006f010000'
+            '5500180000000000bfa100000000000007010000d8ffffff8510000058010000'
             '5600140000000000bfa200000000000007020000d8ffffffbfa3000000000000'
             '07030000d4ffffff18010000000000000000000000000000b704000000000000'
             '85000000020000007b7af8ff0000000079a3e0ff000000000f83000000000000'
@@ -202,101 +193,95 @@ FUNCTIONS = {
     ),
     'send_denial': (
         (
-            '7b4ad0ff00000000bf37000000000000bf28000000000000bf19000000000000'
+            '7b4ae8ff00000000bf37000000000000bf28000000000000bf19000000000000'
             '18010000000000000000000000000000b702000000020000b703000000000000'
-            '8500000083000000bf06000000000000b7010000000000007b1ae8ff00000000'
+            '8500000083000000bf06000000000000b7010000000000007b1af8ff00000000'
             'b701000040000000bf930000000000000f13000000000000bfa1000000000000'
-            '07010000e8ffffffb40200000800000085000000710000005506050000000000'
+            '07010000f8ffffffb40200000800000085000000710000005506050000000000'
             'b70100000100000018020000000000000000000000000000db12100000000000'
-            '05003f010000000079a1e8ff000000007b1ac8ff000000007971300000000000'
+            '050028010000000079a1f8ff000000007b1ae0ff000000007971300000000000'
             '7b1630000000000079712800000000007b162800000000007971200000000000'
             '7b1620000000000079711800000000007b161800000000007971100000000000'
             '7b1610000000000079710800000000007b160800000000007971000000000000'
-            '7b1600000000000079a1d0ff000000007b163800000000007981f80000000000'
+            '7b1600000000000079a1e8ff000000007b163800000000007981f80000000000'
             '7b1640000000000079810001000000007b164800000000007981080000000000'
             '7b1650000000000079811000000000007b165800000000007981180000000000'
             '7b1660000000000079812000000000007b166800000000007981280000000000'
-            '7b16700000000000b7010000000000007b1ae8ff00000000b707000088000000'
-            'bf930000000000000f73000000000000bfa100000000000007010000e8ffffff'
-            'b402000008000000850000007100000079a1e8ff000000005501110000000000'
-            'b7010000000000007b1ae8ff000000007b1ad8ff00000000b701000038000000'
-            'bf930000000000000f13000000000000bfa100000000000007010000d8ffffff'
-            'b402000008000000850000007100000079a3d8ff000000000f73000000000000'
-            'bfa100000000000007010000e8ffffffb4020000080000008500000071000000'
-            '79a1e8ff000000007b1678000000000061918400000000006316a40000000000'
-            '85000000500000007b06800000000000b7070000000000007b7ae8ff00000000'
-            'b7010000400000007b9ad0ff000000000f19000000000000bfa1000000000000'
-            '07010000e8ffffffb402000008000000bf930000000000008500000071000000'
-            '79a9e8ff00000000b401000000000000631ae8ff00000000b701000000000000'
-            'bf930000000000000f13000000000000bfa100000000000007010000e8ffffff'
-            'b402000004000000850000007100000061a2e8ff000000001801000000000000'
-            '00000000000000006111180000000000b408000000000000ae12340000000000'
+            '7b16700000000000b7010000000000007b1af8ff00000000b707000088000000'
+            'bf930000000000000f73000000000000bfa100000000000007010000f8ffffff'
+            'b402000008000000850000007100000079a1f8ff000000005501110000000000'
+            'b7010000000000007b1af8ff000000007b1af0ff00000000b701000038000000'
+            'bf930000000000000f13000000000000bfa100000000000007010000f0ffffff'
+            'b402000008000000850000007100000079a3f0ff000000000f73000000000000'
+            'bfa100000000000007010000f8ffffffb4020000080000008500000071000000'
+            '79a1f8ff000000007b1678000000000061918400000000006316a40000000000'
+            '85000000500000007b06800000000000b7070000000000007b7af8ff00000000'
+            'b7010000400000007b9ae8ff000000000f19000000000000bfa1000000000000'
+            '07010000f8ffffffb402000008000000bf930000000000008500000071000000'
+            '79a9f8ff00000000b401000000000000631af8ff00000000b701000000000000'
+            'bf930000000000000f13000000000000bfa100000000000007010000f8ffffff'
+            'b402000004000000850000007100000061a2f8ff000000001801000000000000'
+            '00000000000000006111180000000000b408000000000000ae12280000000000'
             'b7020000080000000f29000000000000540100001f000000b707000010000000'
-            '2f170000000000000f97000000000000638ae8ff00000000b701000000000000'
-            'bf730000000000000f13000000000000bfa100000000000007010000e8ffffff'
-            'b4020000040000008500000071000000bfa900000000000007090000d8ffffff'
-            '61a1e8ff000000006319000000000000b7010000000000007b1af8ff00000000'
-            'b7010000080000000f17000000000000bfa100000000000007010000f8ffffff'
-            'b402000008000000bf73000000000000b7070000000000008500000071000000'
-            '79a1f8ff000000007b1908000000000079a1e0ff000000007b1af0ff00000000'
-            '79a1d8ff000000007b1ae8ff00000000bfa100000000000007010000e8ffffff'
-            '7913080000000000b7010000080000000f13000000000000638ad8ff00000000'
-            'bfa100000000000007010000d8ffffffb4020000040000008500000071000000'
-            '61a1d8ff000000001802000000000000000000000000000061221c0000000000'
-            '5e21030000000000bfa100000000000007010000e8ffffff6118000000000000'
-            '6386900000000000b401000000000000631ad8ff00000000b408000000000000'
-            '7b7ae8ff00000000b70100004800000079a9d0ff00000000bf93000000000000'
-            '0f13000000000000bfa100000000000007010000e8ffffffb402000008000000'
-            '8500000071000000b70100000000000079a3e8ff000000000f13000000000000'
-            'bfa100000000000007010000d8ffffffb4020000040000008500000071000000'
-            '61a1d8ff000000006316940000000000638ae8ff0000000079a8c8ff00000000'
-            'bf83000000000000b7010000000000000f13000000000000bfa1000000000000'
-            '07010000e8ffffffb4020000040000008500000071000000b701000008000000'
-            '0f18000000000000b70700001000000061a1e8ff00000000540100001f000000'
-            '2f170000000000000f87000000000000b401000000000000631ae8ff00000000'
+            '2f170000000000000f97000000000000b409000000000000639af8ff00000000'
             'b701000000000000bf730000000000000f13000000000000bfa1000000000000'
-            '07010000e8ffffffb4020000040000008500000071000000bfa8000000000000'
-            '07080000d8ffffff61a1e8ff000000006318000000000000b701000008000000'
+            '07010000f8ffffffb402000004000000850000007100000061a8f8ff00000000'
+            'b7010000000000007b1af8ff00000000b7010000080000000f17000000000000'
+            'bfa100000000000007010000f8ffffffb402000008000000bf73000000000000'
+            '8500000071000000b70100000800000079a3f8ff000000000f13000000000000'
+            '639af8ff00000000bfa100000000000007010000f8ffffffb402000004000000'
+            '85000000710000001801000000000000000000000000000061111c0000000000'
+            '61a2f8ff000000001e12010000000000b408000000000000b707000000000000'
+            '6386900000000000b401000000000000631af0ff00000000b409000000000000'
+            '7b7af8ff00000000b70100004800000079a8e8ff00000000bf83000000000000'
+            '0f13000000000000bfa100000000000007010000f8ffffffb402000008000000'
+            '8500000071000000b70100000000000079a3f8ff000000000f13000000000000'
+            'bfa100000000000007010000f0ffffffb4020000040000008500000071000000'
+            '61a1f0ff000000006316940000000000639af8ff0000000079a9e0ff00000000'
+            'bf93000000000000b7010000000000000f13000000000000bfa1000000000000'
+            '07010000f8ffffffb4020000040000008500000071000000b701000008000000'
+            '0f19000000000000b70700001000000061a1f8ff00000000540100001f000000'
+            '2f170000000000000f97000000000000b409000000000000639af8ff00000000'
+            'b701000000000000bf730000000000000f13000000000000bfa1000000000000'
+            '07010000f8ffffffb4020000040000008500000071000000b701000008000000'
             '0f17000000000000b7010000000000007b1af8ff00000000bfa1000000000000'
             '07010000f8ffffffb402000008000000bf730000000000008500000071000000'
-            '79a1f8ff000000007b1808000000000079a1e0ff000000007b1af0ff00000000'
-            '79a1d8ff000000007b1ae8ff00000000bfa700000000000007070000e8ffffff'
-            '7973080000000000b7010000080000000f13000000000000b408000000000000'
-            '638ad8ff00000000bfa100000000000007010000d8ffffffb402000004000000'
-            '850000007100000061a1d8ff0000000063169800000000007973080000000000'
-            'b7010000000000000f13000000000000b7010000000000007b1ad8ff00000000'
-            '7b1af8ff00000000b707000000000000bfa100000000000007010000f8ffffff'
-            'b4020000080000008500000071000000b70100002800000079a3f8ff00000000'
-            '0f13000000000000bfa100000000000007010000d8ffffffb402000008000000'
-            '850000007100000079a1d8ff000000007b16880000000000bf61000000000000'
-            'bf9200000000000085100000c7000000b701000050000000bf93000000000000'
-            '0f13000000000000bf6100000000000007010000b0000000b402000010000000'
-            '8500000071000000b7010000900000000f190000000000007b7ad8ff00000000'
-            '7b7af8ff00000000bfa100000000000007010000f8ffffffb402000008000000'
-            'bf930000000000008500000071000000b70100001000000079a3f8ff00000000'
-            '0f13000000000000bfa100000000000007010000d8ffffffb402000008000000'
-            '850000007100000079a3d8ff000000007b7ad8ff000000007b7af8ff00000000'
-            'b7010000000000000f13000000000000bfa100000000000007010000f8ffffff'
-            'b4020000080000008500000071000000b70100000000000079a3f8ff00000000'
-            '0f13000000000000bfa100000000000007010000d8ffffffb402000008000000'
-            '850000007100000079a3d8ff000000007386c00000000000bf61000000000000'
-            '07010000c0000000b4020000400000008500000073000000b401000000000000'
-            '73160001000000006316a8000000000061611000000000005401000001000000'
-            '560114000000000061610c000000000026011200ff0100001802000000000000'
-            '00000000000000000f12000000000000712200000000000016020d0000000000'
-            'bf630000000000000703000048000000bf610000000000000701000000010000'
-            '04020000ffffffff540200000300000067020000030000000f23000000000000'
-            '7933000000000000b4020000000100008500000072000000c500010001000000'
-            '6306a80000000000bf61000000000000b7020000000000008500000084000000'
-            '9500000000000000'
+            '79a7f8ff00000000639af8ff00000000b701000008000000bf73000000000000'
+            '0f13000000000000bfa100000000000007010000f8ffffffb402000004000000'
+            '850000007100000061a1f8ff000000006316980000000000b701000000000000'
+            '0f17000000000000b7010000000000007b1af8ff000000007b1af0ff00000000'
+            'bfa100000000000007010000f0ffffffb402000008000000bf73000000000000'
+            '8500000071000000b70100002800000079a3f0ff000000000f13000000000000'
+            'bfa100000000000007010000f8ffffffb4020000080000008500000071000000'
+            '79a1f8ff000000007b16880000000000bf61000000000000bf82000000000000'
+            '85100000c9000000b701000050000000bf830000000000000f13000000000000'
+            'bf6100000000000007010000b0000000b4020000100000008500000071000000'
+            'b7010000900000000f18000000000000b7010000000000007b1af8ff00000000'
+            '7b1af0ff00000000b707000000000000bfa100000000000007010000f0ffffff'
+            'b402000008000000bf830000000000008500000071000000b701000010000000'
+            '79a3f0ff000000000f13000000000000bfa100000000000007010000f8ffffff'
+            'b402000008000000850000007100000079a3f8ff000000007b7af8ff00000000'
+            '7b7af0ff00000000b7010000000000000f13000000000000bfa1000000000000'
+            '07010000f0ffffffb4020000080000008500000071000000b701000000000000'
+            '79a3f0ff000000000f13000000000000bfa100000000000007010000f8ffffff'
+            'b402000008000000850000007100000079a3f8ff000000007396c00000000000'
+            'bf6100000000000007010000c0000000b4020000400000008500000073000000'
+            'b40100000000000073160001000000006316a800000000006161100000000000'
+            '5401000001000000560114000000000061610c000000000026011200ff010000'
+            '180200000000000000000000000000000f120000000000007122000000000000'
+            '16020d0000000000bf630000000000000703000048000000bf61000000000000'
+            '070100000001000004020000ffffffff54020000030000006702000003000000'
+            '0f230000000000007933000000000000b4020000000100008500000072000000'
+            'c5000100010000006306a80000000000bf61000000000000b702000000000000'
+            '85000000840000009500000000000000'
         ),
-        ((2152, 'find_origin'),),
+        ((1952, 'find_origin'),),
         (
             (32, 'denials', None),
             (168, '.bss', 0),
             (888, '.bss', 0),
-            (1288, '.bss', 0),
-            (2584, '.rodata', 516),
+            (1192, '.bss', 0),
+            (2400, '.rodata', 516),
         ),
         (
             (96, 'task_struct.thread_pid', 0, False),
@@ -314,32 +299,24 @@ FUNCTIONS = {
             (824, 'pid.level', 0, False),
             (928, 'pid.numbers', 0, False),
             (952, 'upid', 0, False),
-            (984, 'upid.nr', 0, False),
-            (1064, 'upid.nr', 0, False),
-            (1088, 'upid.ns', 0, False),
-            (1160, 'upid.ns', 0, False),
-            (1216, 'upid.ns', 0, False),
-            (1224, 'pid_namespace.ns.inum', 0, False),
-            (1336, 'upid.nr', 0, False),
-            (1384, 'task_struct.cred', 0, False),
-            (1448, 'cred.uid.val', 0, False),
-            (1544, 'pid.level', 0, False),
-            (1592, 'pid.numbers', 0, False),
-            (1608, 'upid', 0, False),
-            (1664, 'upid.nr', 0, False),
-            (1744, 'upid.nr', 0, False),
-            (1752, 'upid.ns', 0, False),
-            (1832, 'upid.ns', 0, False),
-            (1888, 'upid.ns', 0, False),
-            (1896, 'pid_namespace.ns.inum', 0, False),
-            (1976, 'upid.ns', 0, False),
-            (1984, 'pid_namespace.child_reaper', 0, False),
-            (2064, 'task_struct.start_boottime', 0, False),
-            (2160, 'task_struct.comm', 0, False),
-            (2216, 'task_struct.mm', 0, False),
-            (2288, 'mm_struct.exe_file', 0, False),
-            (2368, 'file.f_path.dentry', 0, False),
-            (2416, 'dentry.d_name.name', 0, False),
+            (992, 'upid.nr', 0, False),
+            (1072, 'upid.ns', 0, False),
+            (1128, 'pid_namespace.ns.inum', 0, False),
+            (1288, 'task_struct.cred', 0, False),
+            (1352, 'cred.uid.val', 0, False),
+            (1448, 'pid.level', 0, False),
+            (1496, 'pid.numbers', 0, False),
+            (1512, 'upid', 0, False),
+            (1568, 'upid.nr', 0, False),
+            (1624, 'upid.ns', 0, False),
+            (1712, 'pid_namespace.ns.inum', 0, False),
+            (1784, 'pid_namespace.child_reaper', 0, False),
+            (1864, 'task_struct.start_boottime', 0, False),
+            (1960, 'task_struct.comm', 0, False),
+            (2016, 'task_struct.mm', 0, False),
+            (2104, 'mm_struct.exe_file', 0, False),
+            (2184, 'file.f_path.dentry', 0, False),
+            (2232, 'dentry.d_name.name', 0, False),
         ),
         (
             '0 watch_denials.h:80: static __noinline void send_denial(struct task_struct *task, struct pt_regs *regs, struct denied_key *key,\n'
@@ -365,37 +342,35 @@ FUNCTIONS = {
             '704 watch_denials.h:97: event->cgroup = bpf_get_current_cgroup_id();\n'
             '728 watch_denials.h:24: struct pid *pid = READ(task->thread_pid);\n'
             '816 watch_denials.h:27: if (READ(pid->level) < watcher.level)\n'
-            '944 task.h:18: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
-            '976 task.h:19: found.nr = READ(((struct upid *)entry)->nr);\n'
-            '1072 task.h:20: found.ns = READ(((struct upid *)entry)->ns);\n'
-            '1168 watch_denials.h:29: seen = read_upid(pid, watcher.level);\n'
-            '1216 watch_denials.h:30: return READ(seen.ns->ns.inum) == watcher.pids ? seen.nr : 0;\n'
-            '1344 watch_denials.h:98: event->tid = read_visible(task);\n'
-            '1360 watch_denials.h:99: event->uid = READ(READ(task->cred)->uid.val);\n'
-            '1520 watch_denials.h:100: innermost = read_upid(pid, READ(pid->level));\n'
-            '1624 task.h:18: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
-            '1648 task.h:19: found.nr = READ(((struct upid *)entry)->nr);\n'
-            '1768 task.h:20: found.ns = READ(((struct upid *)entry)->ns);\n'
-            '1840 watch_denials.h:100: innermost = read_upid(pid, READ(pid->level));\n'
-            '1888 watch_denials.h:101: event->pids = READ(innermost.ns->ns.inum);\n'
-            '1976 watch_denials.h:102: event->reaper = READ(READ(innermost.ns->child_reaper)->start_boottime);\n'
-            '2136 watch_denials.h:103: find_origin(event, task);\n'
-            '2184 watch_denials.h:104: bpf_probe_read_kernel(&event->comm, sizeof(event->comm), &task->comm);\n'
-            '2232 watch_denials.h:55: struct file *file = READ(READ(task->mm)->exe_file);\n'
-            '2352 watch_denials.h:56: const unsigned char *name = READ(READ(file->f_path.dentry)->d_name.name);\n'
-            '2480 watch_denials.h:58: event->program[0] = 0;\n'
-            '2504 watch_denials.h:59: bpf_probe_read_kernel_str(event->program, sizeof(event->program), name);\n'
-            '2528 watch_denials.h:68: event->text[0] = 0;\n'
-            '2536 watch_denials.h:67: event->length = 0;\n'
-            '2544 watch_denials.h:69: if (!(event->key.mode & DENIAL_COMPAT) && event->key.number < NUMBERS)\n'
-            '2584 watch_denials.h:70: index = path_arguments[event->key.number & (NUMBERS - 1)];\n'
-            '2616 watch_denials.h:71: if (!index)\n'
-            '2656 watch_denials.h:75: (void *)event->arguments[(index - 1) & 3]);\n'
-            '2696 watch_denials.h:74: length = bpf_probe_read_user_str(event->text, sizeof(event->text),\n'
-            '2712 watch_denials.h:76: if (length > 0)\n'
-            '2720 watch_denials.h:77: event->length = length;\n'
-            '2728 watch_denials.h:107: bpf_ringbuf_submit(event, 0); /* wakes the watcher, if it waits */\n'
-            '2752 watch_denials.h:108: }\n'
+            '944 task.h:25: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
+            '984 task.h:26: found.nr = READ(((struct upid *)entry)->nr);\n'
+            '1056 task.h:27: found.ns = READ(((struct upid *)entry)->ns);\n'
+            '1152 watch_denials.h:30: return READ(seen.ns->ns.inum) == watcher.pids ? seen.nr : 0;\n'
+            '1248 watch_denials.h:98: event->tid = read_visible(task);\n'
+            '1264 watch_denials.h:99: event->uid = READ(READ(task->cred)->uid.val);\n'
+            '1424 watch_denials.h:100: innermost = read_upid(pid, READ(pid->level));\n'
+            '1528 task.h:25: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
+            '1560 task.h:26: found.nr = READ(((struct upid *)entry)->nr);\n'
+            '1640 task.h:27: found.ns = READ(((struct upid *)entry)->ns);\n'
+            '1704 watch_denials.h:101: event->pids = READ(innermost.ns->ns.inum);\n'
+            '1808 watch_denials.h:102: event->reaper = READ(READ(innermost.ns->child_reaper)->start_boottime);\n'
+            '1936 watch_denials.h:103: find_origin(event, task);\n'
+            '1984 watch_denials.h:104: bpf_probe_read_kernel(&event->comm, sizeof(event->comm), &task->comm);\n'
+            '2040 watch_denials.h:55: struct file *file = READ(READ(task->mm)->exe_file);\n'
+            '2168 watch_denials.h:56: const unsigned char *name = READ(READ(file->f_path.dentry)->d_name.name);\n'
+            '2296 watch_denials.h:58: event->program[0] = 0;\n'
+            '2320 watch_denials.h:59: bpf_probe_read_kernel_str(event->program, sizeof(event->program), name);\n'
+            '2344 watch_denials.h:68: event->text[0] = 0;\n'
+            '2352 watch_denials.h:67: event->length = 0;\n'
+            '2360 watch_denials.h:69: if (!(event->key.mode & DENIAL_COMPAT) && event->key.number < NUMBERS)\n'
+            '2400 watch_denials.h:70: index = path_arguments[event->key.number & (NUMBERS - 1)];\n'
+            '2432 watch_denials.h:71: if (!index)\n'
+            '2472 watch_denials.h:75: (void *)event->arguments[(index - 1) & 3]);\n'
+            '2512 watch_denials.h:74: length = bpf_probe_read_user_str(event->text, sizeof(event->text),\n'
+            '2528 watch_denials.h:76: if (length > 0)\n'
+            '2536 watch_denials.h:77: event->length = length;\n'
+            '2544 watch_denials.h:107: bpf_ringbuf_submit(event, 0); /* wakes the watcher, if it waits */\n'
+            '2568 watch_denials.h:108: }\n'
         ),
     ),
     'copy_filter': (
@@ -482,124 +457,110 @@ FUNCTIONS = {
     ),
     'find_origin': (
         (
-            'bf27000000000000bf16000000000000b40100000000000063169c0000000000'
-            '6316a000000000001507160000000000b702000000000000b409000000000000'
-            '7b6ac0ff000000000500130000000000bfa100000000000007010000c8ffffff'
-            '611100000000000063169c0000000000b7010000000000007b1ae8ff00000000'
-            'b7010000300000000f17000000000000bfa100000000000007010000e8ffffff'
-            'b402000008000000bf730000000000008500000071000000b702000000000000'
-            '260903001e000000040900000100000079a7e8ff000000005507010000000000'
-            '9500000000000000bf73000000000000b7010000380000000f13000000000000'
-            '7b2ae8ff000000007b2ad8ff00000000bfa100000000000007010000d8ffffff'
-            'b402000008000000850000007100000079a3d8ff00000000b701000040000000'
-            '0f13000000000000bfa100000000000007010000e8ffffffb402000008000000'
-            '850000007100000079a6e8ff00000000b401000000000000631ae8ff00000000'
-            'bf63000000000000b7010000000000000f13000000000000bfa1000000000000'
-            '07010000e8ffffffb4020000040000008500000071000000b701000008000000'
-            '0f1600000000000061a1e8ff00000000540100001f000000b708000010000000'
-            '2f180000000000000f68000000000000b401000000000000631ae8ff00000000'
-            'bf83000000000000b7010000000000000f13000000000000bfa1000000000000'
-            '07010000e8ffffffb4020000040000008500000071000000bfa6000000000000'
-            '07060000c8ffffff61a1e8ff000000006316000000000000b701000000000000'
-            '7b1ae8ff00000000b7010000080000000f18000000000000bfa1000000000000'
-            '07010000e8ffffffb402000008000000bf830000000000008500000071000000'
-            '79a3e8ff000000007b3608000000000079a6c0ff00000000b401000000000000'
-            '631ae8ff00000000b7010000080000000f13000000000000bfa1000000000000'
-            '07010000e8ffffffb402000004000000850000007100000061a1e8ff00000000'
-            '61629800000000001e21a8ff00000000b7010000380000000f17000000000000'
-            'b7080000000000007b8ae8ff00000000bfa100000000000007010000e8ffffff'
-            'b402000008000000bf73000000000000850000007100000079a3e8ff00000000'
-            '7b8ae8ff00000000b7010000400000000f13000000000000bfa1000000000000'
-            '07010000e8ffffffb402000008000000850000007100000079a9e8ff00000000'
-            'b406000000000000636ae8ff00000000b701000000000000bf93000000000000'
-            '0f13000000000000bfa100000000000007010000e8ffffffb402000004000000'
-            '850000007100000061a2e8ff0000000018010000000000000000000000000000'
-            '6111180000000000ae12320000000000b7020000080000000f29000000000000'
-            '540100001f000000b7070000100000002f170000000000000f97000000000000'
-            '636ae8ff00000000b701000000000000bf730000000000000f13000000000000'
-            'bfa100000000000007010000e8ffffffb4020000040000008500000071000000'
-            'bfa900000000000007090000d8ffffff61a1e8ff000000006319000000000000'
-            '7b8af8ff00000000b7010000080000000f17000000000000bfa1000000000000'
+            'bf27000000000000bf18000000000000b40100000000000063189c0000000000'
+            '6318a000000000001507130000000000b702000000000000b409000000000000'
+            '7b8ae8ff00000000050010000000000063689c0000000000b701000000000000'
+            '7b1af8ff00000000b7010000300000000f17000000000000bfa1000000000000'
             '07010000f8ffffffb402000008000000bf730000000000008500000071000000'
-            '79a1f8ff000000007b1908000000000079a1e0ff000000007b1af0ff00000000'
-            '79a1d8ff000000007b1ae8ff00000000bfa100000000000007010000e8ffffff'
-            '7913080000000000b7010000080000000f13000000000000636ad8ff00000000'
-            'bfa100000000000007010000d8ffffffb4020000040000008500000071000000'
-            '61a1d8ff000000001802000000000000000000000000000061221c0000000000'
-            '5e21030000000000bfa100000000000007010000e8ffffff6116000000000000'
-            '79a1c0ff000000006361a00000000000050065ff00000000'
+            'b702000000000000260903001e000000040900000100000079a7f8ff00000000'
+            '55070100000000009500000000000000bf73000000000000b701000038000000'
+            '0f130000000000007b2af8ff000000007b2af0ff00000000bfa1000000000000'
+            '07010000f0ffffffb402000008000000850000007100000079a3f0ff00000000'
+            'b7010000400000000f13000000000000bfa100000000000007010000f8ffffff'
+            'b402000008000000850000007100000079a6f8ff00000000b401000000000000'
+            '631af8ff00000000bf63000000000000b7010000000000000f13000000000000'
+            'bfa100000000000007010000f8ffffffb4020000040000008500000071000000'
+            'b7010000080000000f1600000000000061a1f8ff00000000540100001f000000'
+            'b7080000100000002f180000000000000f68000000000000b401000000000000'
+            '631af8ff00000000bf83000000000000b7010000000000000f13000000000000'
+            'bfa100000000000007010000f8ffffffb4020000040000008500000071000000'
+            '61a6f8ff00000000b7010000000000007b1af8ff00000000b701000008000000'
+            '0f18000000000000bfa100000000000007010000f8ffffffb402000008000000'
+            'bf8300000000000079a8e8ff00000000850000007100000079a3f8ff00000000'
+            'b401000000000000631af8ff00000000b7010000080000000f13000000000000'
+            'bfa100000000000007010000f8ffffffb4020000040000008500000071000000'
+            '61a1f8ff0000000061829800000000001e21afff00000000b701000038000000'
+            '0f17000000000000b7060000000000007b6af8ff00000000bfa1000000000000'
+            '07010000f8ffffffb402000008000000bf730000000000008500000071000000'
+            '79a3f8ff000000007b6af8ff00000000b7010000400000000f13000000000000'
+            'bfa100000000000007010000f8ffffffb4020000080000008500000071000000'
+            '79a8f8ff00000000b409000000000000639af8ff00000000b701000000000000'
+            'bf830000000000000f13000000000000bfa100000000000007010000f8ffffff'
+            'b402000004000000850000007100000061a2f8ff000000001801000000000000'
+            '00000000000000006111180000000000ae12260000000000b702000008000000'
+            '0f28000000000000540100001f000000b7070000100000002f17000000000000'
+            '0f87000000000000b408000000000000638af8ff00000000b701000000000000'
+            'bf730000000000000f13000000000000bfa100000000000007010000f8ffffff'
+            'b402000004000000850000007100000061a9f8ff000000007b6af8ff00000000'
+            'b7010000080000000f17000000000000bfa100000000000007010000f8ffffff'
+            'b402000008000000bf730000000000008500000071000000b701000008000000'
+            '79a3f8ff000000000f13000000000000638af8ff00000000bfa1000000000000'
+            '07010000f8ffffffb40200000400000085000000710000001801000000000000'
+            '000000000000000061111c000000000061a2f8ff000000001e12010000000000'
+            'b40900000000000079a1e8ff000000006391a00000000000050075ff00000000'
         ),
         (),
-        ((1008, '.bss', 0), (1384, '.bss', 0)),
+        ((952, '.bss', 0), (1240, '.bss', 0)),
         (
-            (96, 'upid.nr', 0, False),
-            (128, 'task_struct.real_parent', 0, False),
-            (240, 'task_struct.group_leader', 0, False),
-            (312, 'task_struct.thread_pid', 0, False),
-            (392, 'pid.level', 0, False),
-            (440, 'pid.numbers', 0, False),
-            (472, 'upid', 0, False),
-            (520, 'upid.nr', 0, False),
-            (592, 'upid.nr', 0, False),
-            (616, 'upid.ns', 0, False),
-            (680, 'upid.ns', 0, False),
-            (712, 'pid_namespace.ns.inum', 0, False),
-            (784, 'task_struct.group_leader', 0, False),
-            (872, 'task_struct.thread_pid', 0, False),
-            (944, 'pid.level', 0, False),
-            (1040, 'pid.numbers', 0, False),
-            (1064, 'upid', 0, False),
-            (1096, 'upid.nr', 0, False),
-            (1176, 'upid.nr', 0, False),
-            (1192, 'upid.ns', 0, False),
-            (1256, 'upid.ns', 0, False),
-            (1312, 'upid.ns', 0, False),
-            (1320, 'pid_namespace.ns.inum', 0, False),
-            (1432, 'upid.nr', 0, False),
+            (104, 'task_struct.real_parent', 0, False),
+            (216, 'task_struct.group_leader', 0, False),
+            (288, 'task_struct.thread_pid', 0, False),
+            (368, 'pid.level', 0, False),
+            (416, 'pid.numbers', 0, False),
+            (448, 'upid', 0, False),
+            (496, 'upid.nr', 0, False),
+            (568, 'upid.ns', 0, False),
+            (656, 'pid_namespace.ns.inum', 0, False),
+            (728, 'task_struct.group_leader', 0, False),
+            (816, 'task_struct.thread_pid', 0, False),
+            (888, 'pid.level', 0, False),
+            (984, 'pid.numbers', 0, False),
+            (1008, 'upid', 0, False),
+            (1048, 'upid.nr', 0, False),
+            (1120, 'upid.ns', 0, False),
+            (1176, 'pid_namespace.ns.inum', 0, False),
         ),
         (
             '0 watch_denials.h:35: static __noinline void find_origin(struct denial *event, struct task_struct *task)\n'
             '24 watch_denials.h:39: event->origin = event->outside = 0;\n'
             '40 watch_denials.h:40: for (int i = 0; i < MAX_ANCESTORS && found; i++) {\n'
-            '96 watch_denials.h:48: event->origin = innermost.nr;\n'
-            '112 watch_denials.h:49: found = READ(found->real_parent);\n'
-            '192 watch_denials.h:40: for (int i = 0; i < MAX_ANCESTORS && found; i++) {\n'
-            '224 watch_denials.h:51: }\n'
-            '256 watch_denials.h:41: struct pid *pid = READ(READ(found->group_leader)->thread_pid);\n'
-            '376 watch_denials.h:42: struct upid innermost = read_upid(pid, READ(pid->level));\n'
-            '464 task.h:18: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
-            '496 task.h:19: found.nr = READ(((struct upid *)entry)->nr);\n'
-            '600 task.h:20: found.ns = READ(((struct upid *)entry)->ns);\n'
-            '696 watch_denials.h:44: if (READ(innermost.ns->ns.inum) != event->pids) {\n'
-            '808 watch_denials.h:45: event->outside = read_visible(READ(found->group_leader));\n'
-            '864 watch_denials.h:24: struct pid *pid = READ(task->thread_pid);\n'
-            '936 watch_denials.h:27: if (READ(pid->level) < watcher.level)\n'
-            '1056 task.h:18: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
-            '1088 task.h:19: found.nr = READ(((struct upid *)entry)->nr);\n'
-            '1184 task.h:20: found.ns = READ(((struct upid *)entry)->ns);\n'
-            '1264 watch_denials.h:29: seen = read_upid(pid, watcher.level);\n'
-            '1312 watch_denials.h:30: return READ(seen.ns->ns.inum) == watcher.pids ? seen.nr : 0;\n'
-            '1440 watch_denials.h:45: event->outside = read_visible(READ(found->group_leader));\n'
+            '80 watch_denials.h:48: event->origin = innermost.nr;\n'
+            '88 watch_denials.h:49: found = READ(found->real_parent);\n'
+            '168 watch_denials.h:40: for (int i = 0; i < MAX_ANCESTORS && found; i++) {\n'
+            '200 watch_denials.h:51: }\n'
+            '232 watch_denials.h:41: struct pid *pid = READ(READ(found->group_leader)->thread_pid);\n'
+            '352 watch_denials.h:42: struct pid_number innermost = read_upid(pid, READ(pid->level));\n'
+            '440 task.h:25: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
+            '472 task.h:26: found.nr = READ(((struct upid *)entry)->nr);\n'
+            '552 task.h:27: found.ns = READ(((struct upid *)entry)->ns);\n'
+            '640 watch_denials.h:44: if (READ(innermost.ns->ns.inum) != event->pids) {\n'
+            '752 watch_denials.h:45: event->outside = read_visible(READ(found->group_leader));\n'
+            '808 watch_denials.h:24: struct pid *pid = READ(task->thread_pid);\n'
+            '880 watch_denials.h:27: if (READ(pid->level) < watcher.level)\n'
+            '1000 task.h:25: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
+            '1040 task.h:26: found.nr = READ(((struct upid *)entry)->nr);\n'
+            '1112 task.h:27: found.ns = READ(((struct upid *)entry)->ns);\n'
+            '1200 watch_denials.h:30: return READ(seen.ns->ns.inum) == watcher.pids ? seen.nr : 0;\n'
+            '1288 watch_denials.h:45: event->outside = read_visible(READ(found->group_leader));\n'
         ),
     ),
     'find_watcher': (
         (
             '850000009e000000b7010000400000000f10000000000000b701000000000000'
-            '7b1ae0ff00000000bfa100000000000007010000e0ffffffb402000008000000'
-            'bf03000000000000850000007100000079a7e0ff00000000b409000000000000'
-            '639ae0ff00000000b701000000000000bf730000000000000f13000000000000'
-            'bfa100000000000007010000e0ffffffb4020000040000008500000071000000'
+            '7b1af8ff00000000bfa100000000000007010000f8ffffffb402000008000000'
+            'bf03000000000000850000007100000079a7f8ff00000000b409000000000000'
+            '639af8ff00000000b701000000000000bf730000000000000f13000000000000'
+            'bfa100000000000007010000f8ffffffb4020000040000008500000071000000'
             'b7010000080000000f17000000000000b7060000100000001808000000000000'
-            '000000000000000061a1e0ff000000006318180000000000540100001f000000'
+            '000000000000000061a1f8ff000000006318180000000000540100001f000000'
             '2f160000000000000f76000000000000639af4ff00000000639af8ff00000000'
             'b701000000000000bf630000000000000f13000000000000bfa1000000000000'
-            '07010000f8ffffffb4020000040000008500000071000000bfa7000000000000'
-            '07070000e0ffffff61a1f8ff000000006317000000000000b701000000000000'
+            '07010000f8ffffffb4020000040000008500000071000000b701000000000000'
             '7b1af8ff00000000b7010000080000000f16000000000000bfa1000000000000'
             '07010000f8ffffffb402000008000000bf630000000000008500000071000000'
-            '79a3f8ff000000007b37080000000000b7010000080000000f13000000000000'
-            'bfa100000000000007010000f4ffffffb4020000040000008500000071000000'
-            '61a1f4ff0000000063181c0000000000b4000000000000009500000000000000'
+            'b70100000800000079a3f8ff000000000f13000000000000bfa1000000000000'
+            '07010000f4ffffffb402000004000000850000007100000061a1f4ff00000000'
+            '63181c0000000000b4000000000000009500000000000000'
         ),
         (),
         ((184, '.bss', 0),),
@@ -609,21 +570,19 @@ FUNCTIONS = {
             (160, 'pid.numbers', 0, False),
             (176, 'upid', 0, False),
             (256, 'upid.nr', 0, False),
-            (336, 'upid.nr', 0, False),
-            (360, 'upid.ns', 0, False),
-            (424, 'upid.ns', 0, False),
-            (432, 'pid_namespace.ns.inum', 0, False),
+            (328, 'upid.ns', 0, False),
+            (384, 'pid_namespace.ns.inum', 0, False),
         ),
         (
             '0 watch.bpf.c:14: struct task_struct *task = bpf_get_current_task_btf();\n'
             '32 watch.bpf.c:15: struct pid *pid = READ(task->thread_pid);\n'
             '96 watch.bpf.c:17: watcher.level = READ(pid->level);\n'
-            '216 task.h:18: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
+            '216 task.h:25: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
             '240 watch.bpf.c:18: watcher.pids = READ(read_upid(pid, watcher.level).ns->ns.inum);\n'
-            '248 task.h:19: found.nr = READ(((struct upid *)entry)->nr);\n'
-            '344 task.h:20: found.ns = READ(((struct upid *)entry)->ns);\n'
-            '464 watch.bpf.c:18: watcher.pids = READ(read_upid(pid, watcher.level).ns->ns.inum);\n'
-            '496 watch.bpf.c:19: return 0;\n'
+            '248 task.h:26: found.nr = READ(((struct upid *)entry)->nr);\n'
+            '312 task.h:27: found.ns = READ(((struct upid *)entry)->ns);\n'
+            '424 watch.bpf.c:18: watcher.pids = READ(read_upid(pid, watcher.level).ns->ns.inum);\n'
+            '456 watch.bpf.c:19: return 0;\n'
         ),
     ),
     'end_check': (
@@ -662,7 +621,7 @@ FUNCTIONS = {
             '32 watch.bpf.c:44: bpf_get_func_ret(ctx, &result);\n'
             '40 watch.bpf.c:45: if ((__s32)result != -1)\n'
             '56 watch.bpf.c:47: task = bpf_get_current_task_btf();\n'
-            '72 task.h:28: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
+            '72 task.h:35: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
             '96 watch.bpf.c:48: if (is_killed_tracee(task))\n'
             '112 watch.bpf.c:31: if (task->seccomp.mode != SECCOMP_MODE_DEAD)\n'
             '128 watch.bpf.c:24: return bpf_task_storage_get(&states, (void *)task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);\n'
@@ -752,7 +711,7 @@ FUNCTIONS = {
             '104 watch.bpf.c:84: before = state->position;\n'
             '120 watch.bpf.c:85: state->position = OUTSIDE;\n'
             '128 watch.bpf.c:86: if (before == INSIDE || is_killed_tracee(task))\n'
-            '136 task.h:28: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
+            '136 task.h:35: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
             '160 watch.bpf.c:86: if (before == INSIDE || is_killed_tracee(task))\n'
             '176 watch.bpf.c:88: if (before == NOT_SEEN && !(task->pending.signal.sig[0] & SIGSYS_BIT) &&\n'
             '248 watch.bpf.c:89: task->seccomp.mode != SECCOMP_MODE_DEAD && !result_errno(ctx[1], compat_mode(task)))\n'

@@ -31,83 +31,76 @@ VARIABLES = {
 FUNCTIONS = {
     'note_denial': (
         (
-            '635a80ff00000000bc47000000000000633a90ff00000000bc29000000000000'
-            'bf1600000000000085000000af0000007b0a78ff000000007b6a88ff00000000'
-            '7966400000000000b7080000000000007b8ab0ff00000000637ab0ff00000000'
-            '7b8aa8ff0000000061a190ff00000000631aacff000000007b8aa0ff00000000'
-            '639a70ff00000000639aa4ff000000007b8ac8ff000000007b8ac0ff00000000'
-            '7b8ab8ff000000007b8a98ff000000008500000005000000bf07000000000000'
-            '7b8ae8ff00000000b7010000480000007b6a90ff000000000f16000000000000'
-            'bfa100000000000007010000e8ffffffb402000008000000bf63000000000000'
-            '850000007100000079a9e8ff00000000b408000000000000638ad0ff00000000'
-            'b701000000000000bf930000000000000f13000000000000bfa1000000000000'
-            '07010000d0ffffffb402000004000000850000007100000061a2d0ff00000000'
-            '180600000000000000000000000000006161180000000000ae12300000000000'
-            'b7020000080000000f29000000000000540100001f0000007b7a68ff00000000'
-            'b7070000100000002f170000000000000f97000000000000638ae0ff00000000'
-            'b701000000000000bf730000000000000f13000000000000bfa1000000000000'
-            '07010000e0ffffffb4020000040000008500000071000000bfa9000000000000'
-            '07090000d0ffffff61a1e0ff000000006319000000000000b701000000000000'
-            '7b1ae0ff00000000b7010000080000000f17000000000000bfa1000000000000'
-            '07010000e0ffffffb402000008000000bf7300000000000079a768ff00000000'
-            '850000007100000079a1e0ff000000007b1908000000000079a1d8ff00000000'
-            '7b1af0ff0000000079a1d0ff000000007b1ae8ff00000000638ad0ff00000000'
-            'bfa100000000000007010000e8ffffff7913080000000000b701000008000000'
-            '0f13000000000000bfa100000000000007010000d0ffffffb402000004000000'
-            '850000007100000061a1d0ff0000000061621c00000000001e21010000000000'
-            '9500000000000000bfa100000000000007010000e8ffffff6111000000000000'
-            '631aa0ff000000001601faff0000000079a188ff000000006111080000000000'
-            '7401000001000000540100000100000061a280ff000000004c21000000000000'
-            '631aa8ff0000000079a290ff0000000079223000000000007b2a98ff00000000'
-            '54010000010000001601340000000000bfa20000000000000702000098ffffff'
-            '1801000000000000000000000000000085000000010000005500180000000000'
-            'b7010000000000007b1af8ff000000007b1af0ff000000007b1ae8ff00000000'
-            'bfa70000000000000707000098ffffffbfa300000000000007030000e8ffffff'
-            'b70600000100000018010000000000000000000000000000bf72000000000000'
-            'b704000001000000850000000200000018010000000000000000000000000000'
-            'bf7200000000000079a768ff0000000085000000010000005500040000000000'
-            '18010000000000000000000000000000db610800000000000500d0ff00000000'
-            'b701000001000000db100000000000007b700800000000001801000000000000'
-            '0000000000000000791100000000000007010000010000007902100000000000'
-            '1d12c7ff000000007b1010000000000061a3a0ff0000000079a298ff00000000'
-            '79a688ff00000000bf61000000000000851000001e000000bfa3000000000000'
-            '0703000098ffffffbf6100000000000079a278ff00000000bf74000000000000'
-            '851000005e0000000500baff0000000079a378ff000000007931380000000000'
-            '7932400000000000793448000000000061a370ff000000002603c6ffff010000'
-            'bc33000000000000180500000000000000000000000000000f35000000000000'
-            '7153000000000000bc3500000000000054050000010000001605010000000000'
-            '7b4ab8ff00000000bc3400000000000054040000020000001604010000000000'
-            '7b2ac0ff0000000054030000040000001603b7ff000000007b1ac8ff00000000'
-            '0500b5ff00000000'
+            '635aa0ff00000000bc47000000000000bc38000000000000bc29000000000000'
+            'bf1600000000000085000000af0000007b0a98ff000000007b6aa8ff00000000'
+            '7961400000000000b7060000000000007b6ac8ff00000000637ac8ff00000000'
+            '7b6ac0ff00000000638ac4ff000000007b6ab8ff00000000639a90ff00000000'
+            '639abcff00000000bf190000000000007b6ae0ff000000007b6ad8ff00000000'
+            '7b6ad0ff000000007b6ab0ff000000008500000005000000bf07000000000000'
+            '7b6ae8ff00000000b701000048000000bf930000000000000f13000000000000'
+            'bfa100000000000007010000e8ffffffb4020000080000008500000071000000'
+            '79a6e8ff00000000b408000000000000638ae8ff00000000b701000000000000'
+            'bf630000000000000f13000000000000bfa100000000000007010000e8ffffff'
+            'b402000004000000850000007100000061a2e8ff000000001801000000000000'
+            '00000000000000006111180000000000ae12670000000000b702000008000000'
+            '0f26000000000000540100001f0000007b7a88ff00000000b707000010000000'
+            '2f170000000000000f67000000000000638ae8ff00000000b701000000000000'
+            'bf730000000000000f13000000000000bfa100000000000007010000e8ffffff'
+            'b402000004000000850000007100000061a6e8ff00000000b701000000000000'
+            '7b1ae8ff00000000b7010000080000000f17000000000000bfa1000000000000'
+            '07010000e8ffffffb402000008000000bf7300000000000079a788ff00000000'
+            '850000007100000079a3e8ff00000000638ae8ff00000000b701000008000000'
+            '0f13000000000000bfa100000000000007010000e8ffffffb402000004000000'
+            '850000007100000061a1e8ff0000000018020000000000000000000000000000'
+            '61221c00000000005e21400000000000636ab8ff0000000016063e0000000000'
+            '79a1a8ff00000000611108000000000074010000010000005401000001000000'
+            '61a2a0ff000000004c21000000000000631ac0ff000000007992300000000000'
+            '7b2ab0ff0000000054010000010000001601340000000000bfa2000000000000'
+            '07020000b0ffffff180100000000000000000000000000008500000001000000'
+            '5500180000000000b7010000000000007b1af8ff000000007b1af0ff00000000'
+            '7b1ae8ff00000000bfa700000000000007070000b0ffffffbfa3000000000000'
+            '07030000e8ffffffb70600000100000018010000000000000000000000000000'
+            'bf72000000000000b70400000100000085000000020000001801000000000000'
+            '0000000000000000bf7200000000000079a788ff000000008500000001000000'
+            '550004000000000018010000000000000000000000000000db61080000000000'
+            '0500150000000000b701000001000000db100000000000007b70080000000000'
+            '1801000000000000000000000000000079110000000000000701000001000000'
+            '79021000000000001d120c00000000007b1010000000000061a3b8ff00000000'
+            '79a2b0ff0000000079a6a8ff00000000bf61000000000000851000001e000000'
+            'bfa300000000000007030000b0ffffffbf6100000000000079a298ff00000000'
+            'bf74000000000000851000005e000000950000000000000079a398ff00000000'
+            '79313800000000007932400000000000793448000000000061a390ff00000000'
+            '2603c6ffff010000bc3300000000000018050000000000000000000000000000'
+            '0f350000000000007153000000000000bc350000000000005405000001000000'
+            '16050100000000007b4ad0ff00000000bc340000000000005404000002000000'
+            '16040100000000007b2ad8ff0000000054030000040000001603b7ff00000000'
+            '7b1ae0ff000000000500b5ff00000000'
         ),
-        ((1264, 'copy_filters'), (1312, 'send_denial')),
+        ((1144, 'copy_filters'), (1192, 'send_denial')),
         (
-            (352, '.bss', 0),
-            (928, 'denied', None),
-            (1032, 'denied', None),
-            (1072, 'denied', None),
-            (1120, '.bss', 0),
-            (1176, '.bss', 0),
-            (1384, '.rodata', 4),
+            (344, '.bss', 0),
+            (656, '.bss', 0),
+            (808, 'denied', None),
+            (912, 'denied', None),
+            (952, 'denied', None),
+            (1000, '.bss', 0),
+            (1056, '.bss', 0),
+            (1264, '.rodata', 4),
         ),
         (
             (64, 'task_struct.group_leader', 0, False),
             (200, 'task_struct.thread_pid', 0, False),
-            (288, 'pid.level', 0, False),
-            (384, 'pid.numbers', 0, False),
-            (416, 'upid', 0, False),
-            (448, 'upid.nr', 0, False),
-            (528, 'upid.nr', 0, False),
-            (552, 'upid.ns', 0, False),
-            (624, 'upid.ns', 0, False),
-            (688, 'upid.ns', 0, False),
-            (696, 'pid_namespace.ns.inum', 0, False),
-            (792, 'upid.nr', 0, False),
-            (824, 'task_struct.thread_info.status', 0, False),
-            (880, 'task_struct.start_boottime', 0, False),
-            (1336, 'pt_regs.dx', 0, False),
-            (1344, 'pt_regs.si', 0, False),
-            (1352, 'pt_regs.di', 0, False),
+            (280, 'pid.level', 0, False),
+            (376, 'pid.numbers', 0, False),
+            (408, 'upid', 0, False),
+            (440, 'upid.nr', 0, False),
+            (520, 'upid.ns', 0, False),
+            (600, 'pid_namespace.ns.inum', 0, False),
+            (712, 'task_struct.thread_info.status', 0, False),
+            (760, 'task_struct.start_boottime', 0, False),
+            (1216, 'pt_regs.dx', 0, False),
+            (1224, 'pt_regs.si', 0, False),
+            (1232, 'pt_regs.di', 0, False),
         ),
         (
             '0 watch_denials.h:133: static __noinline void note_denial(struct task_struct *task, __u32 number, enum denial_answer answer,\n'
@@ -116,46 +109,44 @@ FUNCTIONS = {
             '80 watch_denials.h:138: struct denied_key key = { .number = number, .answer = answer, .error = error };\n'
             '176 watch_denials.h:139: __u64 arguments[6], now = bpf_ktime_get_ns();\n'
             '192 watch_denials.h:24: struct pid *pid = READ(task->thread_pid);\n'
-            '280 watch_denials.h:27: if (READ(pid->level) < watcher.level)\n'
-            '400 task.h:18: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
-            '440 task.h:19: found.nr = READ(((struct upid *)entry)->nr);\n'
-            '536 task.h:20: found.ns = READ(((struct upid *)entry)->ns);\n'
-            '632 watch_denials.h:29: seen = read_upid(pid, watcher.level);\n'
-            '664 watch_denials.h:30: return READ(seen.ns->ns.inum) == watcher.pids ? seen.nr : 0;\n'
-            '768 watch_denials.h:152: }\n'
-            '792 watch_denials.h:30: return READ(seen.ns->ns.inum) == watcher.pids ? seen.nr : 0;\n'
-            '800 watch_denials.h:141: key.tgid = read_visible(leader);\n'
-            '808 watch_denials.h:142: if (!key.tgid)\n'
-            '816 registers.h:49: return (task->thread_info.status & TS_COMPAT) / TS_COMPAT * MODE_COMPAT;\n'
-            '848 watch_denials.h:144: key.mode = mode | (compat_mode(task) ? DENIAL_COMPAT : 0);\n'
-            '872 watch_denials.h:145: key.started = leader->start_boottime;\n'
-            '896 watch_denials.h:146: read_arguments(arguments, regs, key.mode & DENIAL_COMPAT);\n'
-            '904 registers.h:64: arguments[0] = compat ? regs->bx : regs->di;\n'
-            '928 watch_denials.h:113: struct denied_count *known = bpf_map_lookup_elem(&denied, key);\n'
-            '952 watch_denials.h:115: if (!known) {\n'
-            '968 watch_denials.h:116: struct denied_count first = {};\n'
-            '1032 watch_denials.h:118: bpf_map_update_elem(&denied, key, &first, BPF_NOEXIST);\n'
-            '1072 watch_denials.h:119: known = bpf_map_lookup_elem(&denied, key);\n'
-            '1112 watch_denials.h:121: if (!known) {\n'
-            '1120 watch_denials.h:122: atomic_add(&watcher.uncounted, 1);\n'
-            '1144 watch_denials.h:123: return 0;\n'
-            '1160 watch_denials.h:125: atomic_add(&known->count, 1);\n'
-            '1168 watch_denials.h:126: known->last = now;\n'
-            '1176 watch_denials.h:127: if (known->epoch == watcher.epoch + 1)\n'
-            '1224 watch_denials.h:129: known->epoch = watcher.epoch + 1;\n'
-            '1232 watch_denials.h:150: copy_filters(task, key.started, key.tgid);\n'
-            '1288 watch_denials.h:151: send_denial(task, regs, &key, now);\n'
-            '1336 registers.h:66: arguments[2] = regs->dx;\n'
-            '1344 registers.h:65: arguments[1] = compat ? regs->cx : regs->si;\n'
-            '1352 registers.h:64: arguments[0] = compat ? regs->bx : regs->di;\n'
-            '1368 watch_denials.h:10: if (key->mode & DENIAL_COMPAT || key->number >= NUMBERS)\n'
-            '1376 watch_denials.h:12: spec = value_arguments[key->number & (NUMBERS - 1)];\n'
-            '1416 watch_denials.h:13: if (spec & KEEP_ARG0)\n'
-            '1440 watch_denials.h:14: key->values[0] = arguments[0];\n'
-            '1448 watch_denials.h:15: if (spec & KEEP_ARG1)\n'
-            '1472 watch_denials.h:16: key->values[1] = arguments[1];\n'
-            '1480 watch_denials.h:17: if (spec & KEEP_ARG2)\n'
-            '1496 watch_denials.h:18: key->values[2] = arguments[2];\n'
+            '272 watch_denials.h:27: if (READ(pid->level) < watcher.level)\n'
+            '392 task.h:25: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
+            '432 task.h:26: found.nr = READ(((struct upid *)entry)->nr);\n'
+            '504 task.h:27: found.ns = READ(((struct upid *)entry)->ns);\n'
+            '592 watch_denials.h:30: return READ(seen.ns->ns.inum) == watcher.pids ? seen.nr : 0;\n'
+            '688 watch_denials.h:141: key.tgid = read_visible(leader);\n'
+            '696 watch_denials.h:142: if (!key.tgid)\n'
+            '704 registers.h:49: return (task->thread_info.status & TS_COMPAT) / TS_COMPAT * MODE_COMPAT;\n'
+            '736 watch_denials.h:144: key.mode = mode | (compat_mode(task) ? DENIAL_COMPAT : 0);\n'
+            '760 watch_denials.h:145: key.started = leader->start_boottime;\n'
+            '776 watch_denials.h:146: read_arguments(arguments, regs, key.mode & DENIAL_COMPAT);\n'
+            '784 registers.h:64: arguments[0] = compat ? regs->bx : regs->di;\n'
+            '808 watch_denials.h:113: struct denied_count *known = bpf_map_lookup_elem(&denied, key);\n'
+            '832 watch_denials.h:115: if (!known) {\n'
+            '848 watch_denials.h:116: struct denied_count first = {};\n'
+            '912 watch_denials.h:118: bpf_map_update_elem(&denied, key, &first, BPF_NOEXIST);\n'
+            '952 watch_denials.h:119: known = bpf_map_lookup_elem(&denied, key);\n'
+            '992 watch_denials.h:121: if (!known) {\n'
+            '1000 watch_denials.h:122: atomic_add(&watcher.uncounted, 1);\n'
+            '1024 watch_denials.h:123: return 0;\n'
+            '1040 watch_denials.h:125: atomic_add(&known->count, 1);\n'
+            '1048 watch_denials.h:126: known->last = now;\n'
+            '1056 watch_denials.h:127: if (known->epoch == watcher.epoch + 1)\n'
+            '1104 watch_denials.h:129: known->epoch = watcher.epoch + 1;\n'
+            '1112 watch_denials.h:150: copy_filters(task, key.started, key.tgid);\n'
+            '1168 watch_denials.h:151: send_denial(task, regs, &key, now);\n'
+            '1200 watch_denials.h:152: }\n'
+            '1216 registers.h:66: arguments[2] = regs->dx;\n'
+            '1224 registers.h:65: arguments[1] = compat ? regs->cx : regs->si;\n'
+            '1232 registers.h:64: arguments[0] = compat ? regs->bx : regs->di;\n'
+            '1248 watch_denials.h:10: if (key->mode & DENIAL_COMPAT || key->number >= NUMBERS)\n'
+            '1256 watch_denials.h:12: spec = value_arguments[key->number & (NUMBERS - 1)];\n'
+            '1296 watch_denials.h:13: if (spec & KEEP_ARG0)\n'
+            '1320 watch_denials.h:14: key->values[0] = arguments[0];\n'
+            '1328 watch_denials.h:15: if (spec & KEEP_ARG1)\n'
+            '1352 watch_denials.h:16: key->values[1] = arguments[1];\n'
+            '1360 watch_denials.h:17: if (spec & KEEP_ARG2)\n'
+            '1376 watch_denials.h:18: key->values[2] = arguments[2];\n'
         ),
     ),
     'copy_filters': (
@@ -171,7 +162,7 @@ FUNCTIONS = {
             '850000007100000079a1f8ff000000007b1ae0ff000000001501210000000000'
             'b406000000000000b707000000000000b708000000000000bfa2000000000000'
             '07020000d8ffffff180100000000000000000000000000008500000001000000'
-            '5500180000000000bfa100000000000007010000d8ffffff851000008d010000'
+            '5500180000000000bfa100000000000007010000d8ffffff8510000076010000'
             '5600140000000000bfa200000000000007020000d8ffffffbfa3000000000000'
             '07030000d4ffffff18010000000000000000000000000000b704000000000000'
             '85000000020000007b7af8ff0000000079a3e0ff000000000f83000000000000'
@@ -204,108 +195,102 @@ FUNCTIONS = {
     ),
     'send_denial': (
         (
-            '7b4ac8ff00000000bf39000000000000bf28000000000000bf17000000000000'
+            '7b4ae0ff00000000bf39000000000000bf28000000000000bf17000000000000'
             '18010000000000000000000000000000b702000000020000b703000000000000'
-            '8500000083000000bf06000000000000b7010000000000007b1ae8ff00000000'
-            'b7010000480000007b7ad0ff000000000f17000000000000bfa1000000000000'
-            '07010000e8ffffffb402000008000000bf730000000000008500000071000000'
+            '8500000083000000bf06000000000000b7010000000000007b1af8ff00000000'
+            'b7010000480000007b7ae8ff000000000f17000000000000bfa1000000000000'
+            '07010000f8ffffffb402000008000000bf730000000000008500000071000000'
             '5506050000000000b70100000100000018020000000000000000000000000000'
-            'db1210000000000005005c010000000079a1e8ff000000007b1ac0ff00000000'
+            'db12100000000000050045010000000079a1f8ff000000007b1ad8ff00000000'
             '79913000000000007b1630000000000079912800000000007b16280000000000'
             '79912000000000007b1620000000000079911800000000007b16180000000000'
             '79911000000000007b1610000000000079910800000000007b16080000000000'
-            '79910000000000007b1600000000000079a1c8ff000000007b16380000000000'
+            '79910000000000007b1600000000000079a1e0ff000000007b16380000000000'
             '79815800000000007b1640000000000061911000000000005401000001000000'
             '1601050000000000b703000030000000bf820000000000000f32000000000000'
             'b7040000100000000500040000000000b703000040000000bf82000000000000'
             '0f32000000000000b704000048000000bf830000000000000f43000000000000'
-            '79a9d0ff0000000079330000000000007b364800000000007922000000000000'
+            '79a9e8ff0000000079330000000000007b364800000000007922000000000000'
             '7b2650000000000079823800000000007b265800000000001601080000000000'
             'b702000000000000bf810000000000000f21000000000000b703000048000000'
             'bf820000000000000f32000000000000b7030000400000000500070000000000'
             'b702000020000000bf810000000000000f21000000000000b703000028000000'
             'bf820000000000000f32000000000000b7030000180000000f38000000000000'
             '798300000000000079220000000000007b266800000000007b36600000000000'
-            '79110000000000007b16700000000000b7070000000000007b7ae8ff00000000'
+            '79110000000000007b16700000000000b7070000000000007b7af8ff00000000'
             'b708000090000000bf930000000000000f83000000000000bfa1000000000000'
-            '07010000e8ffffffb402000008000000850000007100000079a1e8ff00000000'
-            '55011000000000007b7ae8ff000000007b7ad8ff00000000b701000040000000'
-            'bf930000000000000f13000000000000bfa100000000000007010000d8ffffff'
-            'b402000008000000850000007100000079a3d8ff000000000f83000000000000'
-            'bfa100000000000007010000e8ffffffb4020000080000008500000071000000'
-            '79a1e8ff000000007b1678000000000061918c00000000006316a40000000000'
-            '85000000500000007b068000000000007b7ae8ff00000000b701000048000000'
-            'bf930000000000000f13000000000000bfa100000000000007010000e8ffffff'
-            'b402000008000000850000007100000079a8e8ff00000000b401000000000000'
-            '631ae8ff00000000b701000000000000bf830000000000000f13000000000000'
-            'bfa100000000000007010000e8ffffffb4020000040000008500000071000000'
-            '61a2e8ff00000000180100000000000000000000000000006111180000000000'
-            'b409000000000000ae12330000000000b7020000080000000f28000000000000'
+            '07010000f8ffffffb402000008000000850000007100000079a1f8ff00000000'
+            '55011000000000007b7af8ff000000007b7af0ff00000000b701000040000000'
+            'bf930000000000000f13000000000000bfa100000000000007010000f0ffffff'
+            'b402000008000000850000007100000079a3f0ff000000000f83000000000000'
+            'bfa100000000000007010000f8ffffffb4020000080000008500000071000000'
+            '79a1f8ff000000007b1678000000000061918c00000000006316a40000000000'
+            '85000000500000007b068000000000007b7af8ff00000000b701000048000000'
+            'bf930000000000000f13000000000000bfa100000000000007010000f8ffffff'
+            'b402000008000000850000007100000079a8f8ff00000000b401000000000000'
+            '631af8ff00000000b701000000000000bf830000000000000f13000000000000'
+            'bfa100000000000007010000f8ffffffb4020000040000008500000071000000'
+            '61a2f8ff00000000180100000000000000000000000000006111180000000000'
+            'b409000000000000ae12270000000000b7020000080000000f28000000000000'
             '540100001f000000b7070000100000002f170000000000000f87000000000000'
-            '639ae8ff00000000b701000000000000bf730000000000000f13000000000000'
-            'bfa100000000000007010000e8ffffffb4020000040000008500000071000000'
-            'bfa800000000000007080000d8ffffff61a1e8ff000000006318000000000000'
-            'b7010000000000007b1af8ff00000000b7010000080000000f17000000000000'
-            'bfa100000000000007010000f8ffffffb402000008000000bf73000000000000'
-            '850000007100000079a1f8ff000000007b1808000000000079a1e0ff00000000'
-            '7b1af0ff0000000079a1d8ff000000007b1ae8ff00000000bfa1000000000000'
-            '07010000e8ffffff7913080000000000b7010000080000000f13000000000000'
-            '639ad8ff00000000bfa100000000000007010000d8ffffffb402000004000000'
-            '850000007100000061a1d8ff0000000018020000000000000000000000000000'
-            '61221c00000000005e21030000000000bfa100000000000007010000e8ffffff'
-            '61190000000000006396900000000000b401000000000000631ad8ff00000000'
-            'b407000000000000b7010000000000007b1ae8ff00000000b701000050000000'
-            '79a9d0ff00000000bf930000000000000f13000000000000bfa1000000000000'
-            '07010000e8ffffffb4020000080000008500000071000000b701000000000000'
-            '79a3e8ff000000000f13000000000000bfa100000000000007010000d8ffffff'
-            'b402000004000000850000007100000061a1d8ff000000006316940000000000'
-            '637ae8ff0000000079a8c0ff00000000bf83000000000000b701000000000000'
-            '0f13000000000000bfa100000000000007010000e8ffffffb402000004000000'
-            '8500000071000000b7010000080000000f18000000000000b707000010000000'
-            '61a1e8ff00000000540100001f0000002f170000000000000f87000000000000'
-            'b401000000000000631ae8ff00000000b701000000000000bf73000000000000'
-            '0f13000000000000bfa100000000000007010000e8ffffffb402000004000000'
-            '8500000071000000bfa800000000000007080000d8ffffff61a1e8ff00000000'
-            '6318000000000000b7010000080000000f17000000000000b701000000000000'
+            'b408000000000000638af8ff00000000b701000000000000bf73000000000000'
+            '0f13000000000000bfa100000000000007010000f8ffffffb402000004000000'
+            '850000007100000061a9f8ff00000000b7010000000000007b1af8ff00000000'
+            'b7010000080000000f17000000000000bfa100000000000007010000f8ffffff'
+            'b402000008000000bf730000000000008500000071000000b701000008000000'
+            '79a3f8ff000000000f13000000000000638af8ff00000000bfa1000000000000'
+            '07010000f8ffffffb40200000400000085000000710000001801000000000000'
+            '000000000000000061111c000000000061a2f8ff000000001e12010000000000'
+            'b4090000000000006396900000000000b401000000000000631af0ff00000000'
+            'b407000000000000b7010000000000007b1af8ff00000000b701000050000000'
+            '79a8e8ff00000000bf830000000000000f13000000000000bfa1000000000000'
+            '07010000f8ffffffb4020000080000008500000071000000b701000000000000'
+            '79a3f8ff000000000f13000000000000bfa100000000000007010000f0ffffff'
+            'b402000004000000850000007100000061a1f0ff000000006316940000000000'
+            '637af8ff0000000079a9d8ff00000000bf93000000000000b701000000000000'
+            '0f13000000000000bfa100000000000007010000f8ffffffb402000004000000'
+            '8500000071000000b7010000080000000f19000000000000b707000010000000'
+            '61a1f8ff00000000540100001f0000002f170000000000000f97000000000000'
+            'b409000000000000639af8ff00000000b701000000000000bf73000000000000'
+            '0f13000000000000bfa100000000000007010000f8ffffffb402000004000000'
+            '8500000071000000b7010000080000000f17000000000000b701000000000000'
             '7b1af8ff00000000bfa100000000000007010000f8ffffffb402000008000000'
-            'bf73000000000000850000007100000079a1f8ff000000007b18080000000000'
-            '79a1e0ff000000007b1af0ff0000000079a1d8ff000000007b1ae8ff00000000'
-            'bfa700000000000007070000e8ffffff7973080000000000b701000008000000'
-            '0f13000000000000b408000000000000638ad8ff00000000bfa1000000000000'
-            '07010000d8ffffffb402000004000000850000007100000061a1d8ff00000000'
-            '63169800000000007973080000000000b7010000000000000f13000000000000'
-            'b7010000000000007b1ad8ff000000007b1af8ff00000000b707000000000000'
+            'bf73000000000000850000007100000079a7f8ff00000000639af8ff00000000'
+            'b701000008000000bf730000000000000f13000000000000bfa1000000000000'
+            '07010000f8ffffffb402000004000000850000007100000061a1f8ff00000000'
+            '6316980000000000b7010000000000000f17000000000000b701000000000000'
+            '7b1af8ff000000007b1af0ff00000000bfa100000000000007010000f0ffffff'
+            'b402000008000000bf730000000000008500000071000000b701000030000000'
+            '79a3f0ff000000000f13000000000000bfa100000000000007010000f8ffffff'
+            'b402000008000000850000007100000079a1f8ff000000007b16880000000000'
+            'bf61000000000000bf8200000000000085100000c9000000b701000058000000'
+            'bf830000000000000f13000000000000bf6100000000000007010000b0000000'
+            'b4020000100000008500000071000000b7010000980000000f18000000000000'
+            'b7010000000000007b1af8ff000000007b1af0ff00000000b707000000000000'
+            'bfa100000000000007010000f0ffffffb402000008000000bf83000000000000'
+            '8500000071000000b70100001000000079a3f0ff000000000f13000000000000'
             'bfa100000000000007010000f8ffffffb4020000080000008500000071000000'
-            'b70100003000000079a3f8ff000000000f13000000000000bfa1000000000000'
-            '07010000d8ffffffb402000008000000850000007100000079a1d8ff00000000'
-            '7b16880000000000bf61000000000000bf9200000000000085100000c7000000'
-            'b701000058000000bf930000000000000f13000000000000bf61000000000000'
-            '07010000b0000000b4020000100000008500000071000000b701000098000000'
-            '0f190000000000007b7ad8ff000000007b7af8ff00000000bfa1000000000000'
-            '07010000f8ffffffb402000008000000bf930000000000008500000071000000'
-            'b70100001000000079a3f8ff000000000f13000000000000bfa1000000000000'
-            '07010000d8ffffffb402000008000000850000007100000079a3d8ff00000000'
-            '7b7ad8ff000000007b7af8ff00000000b7010000000000000f13000000000000'
+            '79a3f8ff000000007b7af8ff000000007b7af0ff00000000b701000000000000'
+            '0f13000000000000bfa100000000000007010000f0ffffffb402000008000000'
+            '8500000071000000b70100000000000079a3f0ff000000000f13000000000000'
             'bfa100000000000007010000f8ffffffb4020000080000008500000071000000'
-            'b70100000000000079a3f8ff000000000f13000000000000bfa1000000000000'
-            '07010000d8ffffffb402000008000000850000007100000079a3d8ff00000000'
-            '7386c00000000000bf6100000000000007010000c0000000b402000040000000'
-            '8500000073000000b40100000000000073160001000000006316a80000000000'
-            '61611000000000005401000001000000560114000000000061610c0000000000'
-            '26011200ff010000180200000000000000000000000000000f12000000000000'
-            '712200000000000016020d0000000000bf630000000000000703000048000000'
-            'bf61000000000000070100000001000004020000ffffffff5402000003000000'
-            '67020000030000000f230000000000007933000000000000b402000000010000'
-            '8500000072000000c5000100010000006306a80000000000bf61000000000000'
-            'b70200000000000085000000840000009500000000000000'
+            '79a3f8ff000000007396c00000000000bf6100000000000007010000c0000000'
+            'b4020000400000008500000073000000b4010000000000007316000100000000'
+            '6316a80000000000616110000000000054010000010000005601140000000000'
+            '61610c000000000026011200ff01000018020000000000000000000000000000'
+            '0f12000000000000712200000000000016020d0000000000bf63000000000000'
+            '0703000048000000bf61000000000000070100000001000004020000ffffffff'
+            '540200000300000067020000030000000f230000000000007933000000000000'
+            'b4020000000100008500000072000000c5000100010000006306a80000000000'
+            'bf61000000000000b70200000000000085000000840000009500000000000000'
         ),
-        ((2392, 'find_origin'),),
+        ((2192, 'find_origin'),),
         (
             (32, 'denials', None),
             (176, '.bss', 0),
             (1128, '.bss', 0),
-            (1520, '.bss', 0),
-            (2824, '.rodata', 516),
+            (1432, '.bss', 0),
+            (2640, '.rodata', 516),
         ),
         (
             (96, 'task_struct.thread_pid', 0, False),
@@ -328,32 +313,24 @@ FUNCTIONS = {
             (1064, 'pid.level', 0, False),
             (1168, 'pid.numbers', 0, False),
             (1192, 'upid', 0, False),
-            (1224, 'upid.nr', 0, False),
-            (1304, 'upid.nr', 0, False),
-            (1328, 'upid.ns', 0, False),
-            (1392, 'upid.ns', 0, False),
-            (1448, 'upid.ns', 0, False),
-            (1456, 'pid_namespace.ns.inum', 0, False),
-            (1568, 'upid.nr', 0, False),
-            (1624, 'task_struct.cred', 0, False),
-            (1688, 'cred.uid.val', 0, False),
-            (1784, 'pid.level', 0, False),
-            (1832, 'pid.numbers', 0, False),
-            (1848, 'upid', 0, False),
-            (1904, 'upid.nr', 0, False),
-            (1984, 'upid.nr', 0, False),
-            (1992, 'upid.ns', 0, False),
-            (2072, 'upid.ns', 0, False),
-            (2128, 'upid.ns', 0, False),
-            (2136, 'pid_namespace.ns.inum', 0, False),
-            (2216, 'upid.ns', 0, False),
-            (2224, 'pid_namespace.child_reaper', 0, False),
-            (2304, 'task_struct.start_boottime', 0, False),
-            (2400, 'task_struct.comm', 0, False),
-            (2456, 'task_struct.mm', 0, False),
-            (2528, 'mm_struct.exe_file', 0, False),
-            (2608, 'file.f_path.dentry', 0, False),
-            (2656, 'dentry.d_name.name', 0, False),
+            (1232, 'upid.nr', 0, False),
+            (1312, 'upid.ns', 0, False),
+            (1368, 'pid_namespace.ns.inum', 0, False),
+            (1528, 'task_struct.cred', 0, False),
+            (1592, 'cred.uid.val', 0, False),
+            (1688, 'pid.level', 0, False),
+            (1736, 'pid.numbers', 0, False),
+            (1752, 'upid', 0, False),
+            (1808, 'upid.nr', 0, False),
+            (1864, 'upid.ns', 0, False),
+            (1952, 'pid_namespace.ns.inum', 0, False),
+            (2024, 'pid_namespace.child_reaper', 0, False),
+            (2104, 'task_struct.start_boottime', 0, False),
+            (2200, 'task_struct.comm', 0, False),
+            (2256, 'task_struct.mm', 0, False),
+            (2344, 'mm_struct.exe_file', 0, False),
+            (2424, 'file.f_path.dentry', 0, False),
+            (2472, 'dentry.d_name.name', 0, False),
         ),
         (
             '0 watch_denials.h:80: static __noinline void send_denial(struct task_struct *task, struct pt_regs *regs, struct denied_key *key,\n'
@@ -381,37 +358,35 @@ FUNCTIONS = {
             '960 watch_denials.h:97: event->cgroup = bpf_get_current_cgroup_id();\n'
             '976 watch_denials.h:24: struct pid *pid = READ(task->thread_pid);\n'
             '1056 watch_denials.h:27: if (READ(pid->level) < watcher.level)\n'
-            '1184 task.h:18: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
-            '1216 task.h:19: found.nr = READ(((struct upid *)entry)->nr);\n'
-            '1320 task.h:20: found.ns = READ(((struct upid *)entry)->ns);\n'
-            '1400 watch_denials.h:29: seen = read_upid(pid, watcher.level);\n'
-            '1448 watch_denials.h:30: return READ(seen.ns->ns.inum) == watcher.pids ? seen.nr : 0;\n'
-            '1576 watch_denials.h:98: event->tid = read_visible(task);\n'
-            '1592 watch_denials.h:99: event->uid = READ(READ(task->cred)->uid.val);\n'
-            '1760 watch_denials.h:100: innermost = read_upid(pid, READ(pid->level));\n'
-            '1864 task.h:18: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
-            '1888 task.h:19: found.nr = READ(((struct upid *)entry)->nr);\n'
-            '2008 task.h:20: found.ns = READ(((struct upid *)entry)->ns);\n'
-            '2080 watch_denials.h:100: innermost = read_upid(pid, READ(pid->level));\n'
-            '2128 watch_denials.h:101: event->pids = READ(innermost.ns->ns.inum);\n'
-            '2216 watch_denials.h:102: event->reaper = READ(READ(innermost.ns->child_reaper)->start_boottime);\n'
-            '2376 watch_denials.h:103: find_origin(event, task);\n'
-            '2424 watch_denials.h:104: bpf_probe_read_kernel(&event->comm, sizeof(event->comm), &task->comm);\n'
-            '2472 watch_denials.h:55: struct file *file = READ(READ(task->mm)->exe_file);\n'
-            '2592 watch_denials.h:56: const unsigned char *name = READ(READ(file->f_path.dentry)->d_name.name);\n'
-            '2720 watch_denials.h:58: event->program[0] = 0;\n'
-            '2744 watch_denials.h:59: bpf_probe_read_kernel_str(event->program, sizeof(event->program), name);\n'
-            '2768 watch_denials.h:68: event->text[0] = 0;\n'
-            '2776 watch_denials.h:67: event->length = 0;\n'
-            '2784 watch_denials.h:69: if (!(event->key.mode & DENIAL_COMPAT) && event->key.number < NUMBERS)\n'
-            '2824 watch_denials.h:70: index = path_arguments[event->key.number & (NUMBERS - 1)];\n'
-            '2856 watch_denials.h:71: if (!index)\n'
-            '2896 watch_denials.h:75: (void *)event->arguments[(index - 1) & 3]);\n'
-            '2936 watch_denials.h:74: length = bpf_probe_read_user_str(event->text, sizeof(event->text),\n'
-            '2952 watch_denials.h:76: if (length > 0)\n'
-            '2960 watch_denials.h:77: event->length = length;\n'
-            '2968 watch_denials.h:107: bpf_ringbuf_submit(event, 0); /* wakes the watcher, if it waits */\n'
-            '2992 watch_denials.h:108: }\n'
+            '1184 task.h:25: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
+            '1224 task.h:26: found.nr = READ(((struct upid *)entry)->nr);\n'
+            '1304 task.h:27: found.ns = READ(((struct upid *)entry)->ns);\n'
+            '1392 watch_denials.h:30: return READ(seen.ns->ns.inum) == watcher.pids ? seen.nr : 0;\n'
+            '1480 watch_denials.h:98: event->tid = read_visible(task);\n'
+            '1496 watch_denials.h:99: event->uid = READ(READ(task->cred)->uid.val);\n'
+            '1664 watch_denials.h:100: innermost = read_upid(pid, READ(pid->level));\n'
+            '1768 task.h:25: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
+            '1800 task.h:26: found.nr = READ(((struct upid *)entry)->nr);\n'
+            '1880 task.h:27: found.ns = READ(((struct upid *)entry)->ns);\n'
+            '1944 watch_denials.h:101: event->pids = READ(innermost.ns->ns.inum);\n'
+            '2048 watch_denials.h:102: event->reaper = READ(READ(innermost.ns->child_reaper)->start_boottime);\n'
+            '2176 watch_denials.h:103: find_origin(event, task);\n'
+            '2224 watch_denials.h:104: bpf_probe_read_kernel(&event->comm, sizeof(event->comm), &task->comm);\n'
+            '2280 watch_denials.h:55: struct file *file = READ(READ(task->mm)->exe_file);\n'
+            '2408 watch_denials.h:56: const unsigned char *name = READ(READ(file->f_path.dentry)->d_name.name);\n'
+            '2536 watch_denials.h:58: event->program[0] = 0;\n'
+            '2560 watch_denials.h:59: bpf_probe_read_kernel_str(event->program, sizeof(event->program), name);\n'
+            '2584 watch_denials.h:68: event->text[0] = 0;\n'
+            '2592 watch_denials.h:67: event->length = 0;\n'
+            '2600 watch_denials.h:69: if (!(event->key.mode & DENIAL_COMPAT) && event->key.number < NUMBERS)\n'
+            '2640 watch_denials.h:70: index = path_arguments[event->key.number & (NUMBERS - 1)];\n'
+            '2672 watch_denials.h:71: if (!index)\n'
+            '2712 watch_denials.h:75: (void *)event->arguments[(index - 1) & 3]);\n'
+            '2752 watch_denials.h:74: length = bpf_probe_read_user_str(event->text, sizeof(event->text),\n'
+            '2768 watch_denials.h:76: if (length > 0)\n'
+            '2776 watch_denials.h:77: event->length = length;\n'
+            '2784 watch_denials.h:107: bpf_ringbuf_submit(event, 0); /* wakes the watcher, if it waits */\n'
+            '2808 watch_denials.h:108: }\n'
         ),
     ),
     'copy_filter': (
@@ -498,124 +473,110 @@ FUNCTIONS = {
     ),
     'find_origin': (
         (
-            'bf27000000000000bf16000000000000b40100000000000063169c0000000000'
-            '6316a000000000001507160000000000b702000000000000b409000000000000'
-            '7b6ac0ff000000000500130000000000bfa100000000000007010000c8ffffff'
-            '611100000000000063169c0000000000b7010000000000007b1ae8ff00000000'
-            'b7010000380000000f17000000000000bfa100000000000007010000e8ffffff'
-            'b402000008000000bf730000000000008500000071000000b702000000000000'
-            '260903001e000000040900000100000079a7e8ff000000005507010000000000'
-            '9500000000000000bf73000000000000b7010000400000000f13000000000000'
-            '7b2ae8ff000000007b2ad8ff00000000bfa100000000000007010000d8ffffff'
-            'b402000008000000850000007100000079a3d8ff00000000b701000048000000'
-            '0f13000000000000bfa100000000000007010000e8ffffffb402000008000000'
-            '850000007100000079a6e8ff00000000b401000000000000631ae8ff00000000'
-            'bf63000000000000b7010000000000000f13000000000000bfa1000000000000'
-            '07010000e8ffffffb4020000040000008500000071000000b701000008000000'
-            '0f1600000000000061a1e8ff00000000540100001f000000b708000010000000'
-            '2f180000000000000f68000000000000b401000000000000631ae8ff00000000'
-            'bf83000000000000b7010000000000000f13000000000000bfa1000000000000'
-            '07010000e8ffffffb4020000040000008500000071000000bfa6000000000000'
-            '07060000c8ffffff61a1e8ff000000006316000000000000b701000000000000'
-            '7b1ae8ff00000000b7010000080000000f18000000000000bfa1000000000000'
-            '07010000e8ffffffb402000008000000bf830000000000008500000071000000'
-            '79a3e8ff000000007b3608000000000079a6c0ff00000000b401000000000000'
-            '631ae8ff00000000b7010000080000000f13000000000000bfa1000000000000'
-            '07010000e8ffffffb402000004000000850000007100000061a1e8ff00000000'
-            '61629800000000001e21a8ff00000000b7010000400000000f17000000000000'
-            'b7080000000000007b8ae8ff00000000bfa100000000000007010000e8ffffff'
-            'b402000008000000bf73000000000000850000007100000079a3e8ff00000000'
-            '7b8ae8ff00000000b7010000480000000f13000000000000bfa1000000000000'
-            '07010000e8ffffffb402000008000000850000007100000079a9e8ff00000000'
-            'b406000000000000636ae8ff00000000b701000000000000bf93000000000000'
-            '0f13000000000000bfa100000000000007010000e8ffffffb402000004000000'
-            '850000007100000061a2e8ff0000000018010000000000000000000000000000'
-            '6111180000000000ae12320000000000b7020000080000000f29000000000000'
-            '540100001f000000b7070000100000002f170000000000000f97000000000000'
-            '636ae8ff00000000b701000000000000bf730000000000000f13000000000000'
-            'bfa100000000000007010000e8ffffffb4020000040000008500000071000000'
-            'bfa900000000000007090000d8ffffff61a1e8ff000000006319000000000000'
-            '7b8af8ff00000000b7010000080000000f17000000000000bfa1000000000000'
+            'bf27000000000000bf18000000000000b40100000000000063189c0000000000'
+            '6318a000000000001507130000000000b702000000000000b409000000000000'
+            '7b8ae8ff00000000050010000000000063689c0000000000b701000000000000'
+            '7b1af8ff00000000b7010000380000000f17000000000000bfa1000000000000'
             '07010000f8ffffffb402000008000000bf730000000000008500000071000000'
-            '79a1f8ff000000007b1908000000000079a1e0ff000000007b1af0ff00000000'
-            '79a1d8ff000000007b1ae8ff00000000bfa100000000000007010000e8ffffff'
-            '7913080000000000b7010000080000000f13000000000000636ad8ff00000000'
-            'bfa100000000000007010000d8ffffffb4020000040000008500000071000000'
-            '61a1d8ff000000001802000000000000000000000000000061221c0000000000'
-            '5e21030000000000bfa100000000000007010000e8ffffff6116000000000000'
-            '79a1c0ff000000006361a00000000000050065ff00000000'
+            'b702000000000000260903001e000000040900000100000079a7f8ff00000000'
+            '55070100000000009500000000000000bf73000000000000b701000040000000'
+            '0f130000000000007b2af8ff000000007b2af0ff00000000bfa1000000000000'
+            '07010000f0ffffffb402000008000000850000007100000079a3f0ff00000000'
+            'b7010000480000000f13000000000000bfa100000000000007010000f8ffffff'
+            'b402000008000000850000007100000079a6f8ff00000000b401000000000000'
+            '631af8ff00000000bf63000000000000b7010000000000000f13000000000000'
+            'bfa100000000000007010000f8ffffffb4020000040000008500000071000000'
+            'b7010000080000000f1600000000000061a1f8ff00000000540100001f000000'
+            'b7080000100000002f180000000000000f68000000000000b401000000000000'
+            '631af8ff00000000bf83000000000000b7010000000000000f13000000000000'
+            'bfa100000000000007010000f8ffffffb4020000040000008500000071000000'
+            '61a6f8ff00000000b7010000000000007b1af8ff00000000b701000008000000'
+            '0f18000000000000bfa100000000000007010000f8ffffffb402000008000000'
+            'bf8300000000000079a8e8ff00000000850000007100000079a3f8ff00000000'
+            'b401000000000000631af8ff00000000b7010000080000000f13000000000000'
+            'bfa100000000000007010000f8ffffffb4020000040000008500000071000000'
+            '61a1f8ff0000000061829800000000001e21afff00000000b701000040000000'
+            '0f17000000000000b7060000000000007b6af8ff00000000bfa1000000000000'
+            '07010000f8ffffffb402000008000000bf730000000000008500000071000000'
+            '79a3f8ff000000007b6af8ff00000000b7010000480000000f13000000000000'
+            'bfa100000000000007010000f8ffffffb4020000080000008500000071000000'
+            '79a8f8ff00000000b409000000000000639af8ff00000000b701000000000000'
+            'bf830000000000000f13000000000000bfa100000000000007010000f8ffffff'
+            'b402000004000000850000007100000061a2f8ff000000001801000000000000'
+            '00000000000000006111180000000000ae12260000000000b702000008000000'
+            '0f28000000000000540100001f000000b7070000100000002f17000000000000'
+            '0f87000000000000b408000000000000638af8ff00000000b701000000000000'
+            'bf730000000000000f13000000000000bfa100000000000007010000f8ffffff'
+            'b402000004000000850000007100000061a9f8ff000000007b6af8ff00000000'
+            'b7010000080000000f17000000000000bfa100000000000007010000f8ffffff'
+            'b402000008000000bf730000000000008500000071000000b701000008000000'
+            '79a3f8ff000000000f13000000000000638af8ff00000000bfa1000000000000'
+            '07010000f8ffffffb40200000400000085000000710000001801000000000000'
+            '000000000000000061111c000000000061a2f8ff000000001e12010000000000'
+            'b40900000000000079a1e8ff000000006391a00000000000050075ff00000000'
         ),
         (),
-        ((1008, '.bss', 0), (1384, '.bss', 0)),
+        ((952, '.bss', 0), (1240, '.bss', 0)),
         (
-            (96, 'upid.nr', 0, False),
-            (128, 'task_struct.real_parent', 0, False),
-            (240, 'task_struct.group_leader', 0, False),
-            (312, 'task_struct.thread_pid', 0, False),
-            (392, 'pid.level', 0, False),
-            (440, 'pid.numbers', 0, False),
-            (472, 'upid', 0, False),
-            (520, 'upid.nr', 0, False),
-            (592, 'upid.nr', 0, False),
-            (616, 'upid.ns', 0, False),
-            (680, 'upid.ns', 0, False),
-            (712, 'pid_namespace.ns.inum', 0, False),
-            (784, 'task_struct.group_leader', 0, False),
-            (872, 'task_struct.thread_pid', 0, False),
-            (944, 'pid.level', 0, False),
-            (1040, 'pid.numbers', 0, False),
-            (1064, 'upid', 0, False),
-            (1096, 'upid.nr', 0, False),
-            (1176, 'upid.nr', 0, False),
-            (1192, 'upid.ns', 0, False),
-            (1256, 'upid.ns', 0, False),
-            (1312, 'upid.ns', 0, False),
-            (1320, 'pid_namespace.ns.inum', 0, False),
-            (1432, 'upid.nr', 0, False),
+            (104, 'task_struct.real_parent', 0, False),
+            (216, 'task_struct.group_leader', 0, False),
+            (288, 'task_struct.thread_pid', 0, False),
+            (368, 'pid.level', 0, False),
+            (416, 'pid.numbers', 0, False),
+            (448, 'upid', 0, False),
+            (496, 'upid.nr', 0, False),
+            (568, 'upid.ns', 0, False),
+            (656, 'pid_namespace.ns.inum', 0, False),
+            (728, 'task_struct.group_leader', 0, False),
+            (816, 'task_struct.thread_pid', 0, False),
+            (888, 'pid.level', 0, False),
+            (984, 'pid.numbers', 0, False),
+            (1008, 'upid', 0, False),
+            (1048, 'upid.nr', 0, False),
+            (1120, 'upid.ns', 0, False),
+            (1176, 'pid_namespace.ns.inum', 0, False),
         ),
         (
             '0 watch_denials.h:35: static __noinline void find_origin(struct denial *event, struct task_struct *task)\n'
             '24 watch_denials.h:39: event->origin = event->outside = 0;\n'
             '40 watch_denials.h:40: for (int i = 0; i < MAX_ANCESTORS && found; i++) {\n'
-            '96 watch_denials.h:48: event->origin = innermost.nr;\n'
-            '112 watch_denials.h:49: found = READ(found->real_parent);\n'
-            '192 watch_denials.h:40: for (int i = 0; i < MAX_ANCESTORS && found; i++) {\n'
-            '224 watch_denials.h:51: }\n'
-            '256 watch_denials.h:41: struct pid *pid = READ(READ(found->group_leader)->thread_pid);\n'
-            '376 watch_denials.h:42: struct upid innermost = read_upid(pid, READ(pid->level));\n'
-            '464 task.h:18: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
-            '496 task.h:19: found.nr = READ(((struct upid *)entry)->nr);\n'
-            '600 task.h:20: found.ns = READ(((struct upid *)entry)->ns);\n'
-            '696 watch_denials.h:44: if (READ(innermost.ns->ns.inum) != event->pids) {\n'
-            '808 watch_denials.h:45: event->outside = read_visible(READ(found->group_leader));\n'
-            '864 watch_denials.h:24: struct pid *pid = READ(task->thread_pid);\n'
-            '936 watch_denials.h:27: if (READ(pid->level) < watcher.level)\n'
-            '1056 task.h:18: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
-            '1088 task.h:19: found.nr = READ(((struct upid *)entry)->nr);\n'
-            '1184 task.h:20: found.ns = READ(((struct upid *)entry)->ns);\n'
-            '1264 watch_denials.h:29: seen = read_upid(pid, watcher.level);\n'
-            '1312 watch_denials.h:30: return READ(seen.ns->ns.inum) == watcher.pids ? seen.nr : 0;\n'
-            '1440 watch_denials.h:45: event->outside = read_visible(READ(found->group_leader));\n'
+            '80 watch_denials.h:48: event->origin = innermost.nr;\n'
+            '88 watch_denials.h:49: found = READ(found->real_parent);\n'
+            '168 watch_denials.h:40: for (int i = 0; i < MAX_ANCESTORS && found; i++) {\n'
+            '200 watch_denials.h:51: }\n'
+            '232 watch_denials.h:41: struct pid *pid = READ(READ(found->group_leader)->thread_pid);\n'
+            '352 watch_denials.h:42: struct pid_number innermost = read_upid(pid, READ(pid->level));\n'
+            '440 task.h:25: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
+            '472 task.h:26: found.nr = READ(((struct upid *)entry)->nr);\n'
+            '552 task.h:27: found.ns = READ(((struct upid *)entry)->ns);\n'
+            '640 watch_denials.h:44: if (READ(innermost.ns->ns.inum) != event->pids) {\n'
+            '752 watch_denials.h:45: event->outside = read_visible(READ(found->group_leader));\n'
+            '808 watch_denials.h:24: struct pid *pid = READ(task->thread_pid);\n'
+            '880 watch_denials.h:27: if (READ(pid->level) < watcher.level)\n'
+            '1000 task.h:25: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
+            '1040 task.h:26: found.nr = READ(((struct upid *)entry)->nr);\n'
+            '1112 task.h:27: found.ns = READ(((struct upid *)entry)->ns);\n'
+            '1200 watch_denials.h:30: return READ(seen.ns->ns.inum) == watcher.pids ? seen.nr : 0;\n'
+            '1288 watch_denials.h:45: event->outside = read_visible(READ(found->group_leader));\n'
         ),
     ),
     'find_watcher': (
         (
             '850000009e000000b7010000480000000f10000000000000b701000000000000'
-            '7b1ae0ff00000000bfa100000000000007010000e0ffffffb402000008000000'
-            'bf03000000000000850000007100000079a7e0ff00000000b409000000000000'
-            '639ae0ff00000000b701000000000000bf730000000000000f13000000000000'
-            'bfa100000000000007010000e0ffffffb4020000040000008500000071000000'
+            '7b1af8ff00000000bfa100000000000007010000f8ffffffb402000008000000'
+            'bf03000000000000850000007100000079a7f8ff00000000b409000000000000'
+            '639af8ff00000000b701000000000000bf730000000000000f13000000000000'
+            'bfa100000000000007010000f8ffffffb4020000040000008500000071000000'
             'b7010000080000000f17000000000000b7060000100000001808000000000000'
-            '000000000000000061a1e0ff000000006318180000000000540100001f000000'
+            '000000000000000061a1f8ff000000006318180000000000540100001f000000'
             '2f160000000000000f76000000000000639af4ff00000000639af8ff00000000'
             'b701000000000000bf630000000000000f13000000000000bfa1000000000000'
-            '07010000f8ffffffb4020000040000008500000071000000bfa7000000000000'
-            '07070000e0ffffff61a1f8ff000000006317000000000000b701000000000000'
+            '07010000f8ffffffb4020000040000008500000071000000b701000000000000'
             '7b1af8ff00000000b7010000080000000f16000000000000bfa1000000000000'
             '07010000f8ffffffb402000008000000bf630000000000008500000071000000'
-            '79a3f8ff000000007b37080000000000b7010000080000000f13000000000000'
-            'bfa100000000000007010000f4ffffffb4020000040000008500000071000000'
-            '61a1f4ff0000000063181c0000000000b4000000000000009500000000000000'
+            'b70100000800000079a3f8ff000000000f13000000000000bfa1000000000000'
+            '07010000f4ffffffb402000004000000850000007100000061a1f4ff00000000'
+            '63181c0000000000b4000000000000009500000000000000'
         ),
         (),
         ((184, '.bss', 0),),
@@ -625,21 +586,19 @@ FUNCTIONS = {
             (160, 'pid.numbers', 0, False),
             (176, 'upid', 0, False),
             (256, 'upid.nr', 0, False),
-            (336, 'upid.nr', 0, False),
-            (360, 'upid.ns', 0, False),
-            (424, 'upid.ns', 0, False),
-            (432, 'pid_namespace.ns.inum', 0, False),
+            (328, 'upid.ns', 0, False),
+            (384, 'pid_namespace.ns.inum', 0, False),
         ),
         (
             '0 watch.bpf.c:14: struct task_struct *task = bpf_get_current_task_btf();\n'
             '32 watch.bpf.c:15: struct pid *pid = READ(task->thread_pid);\n'
             '96 watch.bpf.c:17: watcher.level = READ(pid->level);\n'
-            '216 task.h:18: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
+            '216 task.h:25: entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);\n'
             '240 watch.bpf.c:18: watcher.pids = READ(read_upid(pid, watcher.level).ns->ns.inum);\n'
-            '248 task.h:19: found.nr = READ(((struct upid *)entry)->nr);\n'
-            '344 task.h:20: found.ns = READ(((struct upid *)entry)->ns);\n'
-            '464 watch.bpf.c:18: watcher.pids = READ(read_upid(pid, watcher.level).ns->ns.inum);\n'
-            '496 watch.bpf.c:19: return 0;\n'
+            '248 task.h:26: found.nr = READ(((struct upid *)entry)->nr);\n'
+            '312 task.h:27: found.ns = READ(((struct upid *)entry)->ns);\n'
+            '424 watch.bpf.c:18: watcher.pids = READ(read_upid(pid, watcher.level).ns->ns.inum);\n'
+            '456 watch.bpf.c:19: return 0;\n'
         ),
     ),
     'end_check': (
@@ -678,7 +637,7 @@ FUNCTIONS = {
             '32 watch.bpf.c:44: bpf_get_func_ret(ctx, &result);\n'
             '40 watch.bpf.c:45: if ((__s32)result != -1)\n'
             '56 watch.bpf.c:47: task = bpf_get_current_task_btf();\n'
-            '72 task.h:28: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
+            '72 task.h:35: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
             '96 watch.bpf.c:48: if (is_killed_tracee(task))\n'
             '112 watch.bpf.c:31: if (task->seccomp.mode != SECCOMP_MODE_DEAD)\n'
             '128 watch.bpf.c:24: return bpf_task_storage_get(&states, (void *)task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);\n'
@@ -768,7 +727,7 @@ FUNCTIONS = {
             '104 watch.bpf.c:84: before = state->position;\n'
             '120 watch.bpf.c:85: state->position = OUTSIDE;\n'
             '128 watch.bpf.c:86: if (before == INSIDE || is_killed_tracee(task))\n'
-            '136 task.h:28: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
+            '136 task.h:35: return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;\n'
             '160 watch.bpf.c:86: if (before == INSIDE || is_killed_tracee(task))\n'
             '176 watch.bpf.c:88: if (before == NOT_SEEN && !(task->pending.signal.sig[0] & SIGSYS_BIT) &&\n'
             '248 watch.bpf.c:89: task->seccomp.mode != SECCOMP_MODE_DEAD && !result_errno(ctx[1], compat_mode(task)))\n'
