@@ -17,7 +17,7 @@ from seclatch.errors import SeclatchError
 from seclatch.fleet.counts_artifact import COUNTS_TYPE, counts_tag
 from seclatch.fleet.pull_counts import WantedCounts, pull_counts
 from seclatch.fleet.pull_profile import PullPolicy, pull_profile
-from seclatch.fleet.push_profile import push_profile
+from seclatch.fleet.push_profile import ProfileLayer, push_profile
 from seclatch.model.merge_recordings import ContainerGroup
 from seclatch.profile.artifact.profile_artifact import LAYER_TYPE, MEDIA_TYPE
 from seclatch.registry.artifact_manifest import ArtifactManifest, Descriptor, describe_blob
@@ -218,7 +218,7 @@ def test_a_url_that_is_none(evil: HostileRegistry, access: RegistryAccess, url: 
     assert "is no URL" in pull(reference, access)
     evil.behaviours = {"uploads": lambda handler: reply(handler, 202, Location=url)}
     with pytest.raises(SeclatchError, match="is no URL"):
-        push_profile(LAYER, parse_reference(f"{evil.host}/evil/web:1"), access)
+        push_profile(ProfileLayer(LAYER), parse_reference(f"{evil.host}/evil/web:1"), access)
 
 
 @pytest.mark.parametrize("challenge", ["", "Bearer", "Bearer =", "Bearer realm", "Bearer ,", "X"])
@@ -298,7 +298,7 @@ def test_an_upload_to_another_host(evil: HostileRegistry, access: RegistryAccess
         handler, 202, Location="http://127.0.0.2:9/upload"
     )
     with pytest.raises(SeclatchError, match="another host"):
-        push_profile(LAYER, parse_reference(f"{evil.host}/evil/web:1"), access)
+        push_profile(ProfileLayer(LAYER), parse_reference(f"{evil.host}/evil/web:1"), access)
 
 
 def test_an_error_of_the_registry_is_escaped(evil: HostileRegistry, access: RegistryAccess) -> None:

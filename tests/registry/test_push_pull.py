@@ -1,4 +1,4 @@
-"""Profiles at a real registry: pushed, pulled, and read by skopeo, cosign and oras."""
+"""Profiles at a real registry: pushed, pulled, and read by skopeo, cosign, oras and Podman."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import yaml
 
 from seclatch.fleet.pull_profile import PullPolicy, pull_profile
-from seclatch.fleet.push_profile import push_profile
+from seclatch.fleet.push_profile import ProfileLayer, push_profile
 from seclatch.profile.artifact.profile_artifact import MEDIA_TYPE
 from seclatch.registry.cosign_signature import load_private_key
 from seclatch.registry.reference import parse_reference
@@ -98,6 +99,56 @@ def test_oras_pulls_it(
     assert done.returncode == 0, done.stderr
     pulled = (tmp_path / "oras" / "seccomp.json").read_text()
     assert json.loads(pulled)["syscalls"][0]["names"] == ALLOWED
+
+
+def test_cri_o_s_library_pulls_it(
+    seclatch: Seclatch, registry: DockerRegistry, profile: Path, tmp_path: Path
+) -> None:
+    """`podman artifact` and CRI-O pull with one library; CRI-O takes the first layer's bytes."""
+    pinned = push(seclatch, profile, f"{registry.host}/crio/web:1")
+    store = tmp_path / "store"
+    own = ["--root", store, "--runroot", tmp_path / "run", "--storage-driver", "vfs"]
+    pull = ["artifact", "pull", "--tls-verify=false", pinned]
+    done = run("podman", *own, *pull)
+    assert done.returncode == 0, done.stderr
+    blobs = store / "artifacts/blobs"
+    index = json.loads((store / "artifacts/index.json").read_text())
+    manifest = json.loads(read_blob(blobs, index["manifests"][0]["digest"]))
+    document = json.loads(read_blob(blobs, manifest["layers"][0]["digest"]))
+    assert document["syscalls"][0]["names"] == ALLOWED
+
+
+def read_blob(folder: Path, digest: str) -> bytes:
+    """Read a blob of an OCI layout."""
+    return (folder / digest.replace(":", "/")).read_bytes()
+
+
+def test_security_profiles_operator_s_library_pulls_it(
+    seclatch: Seclatch, registry: DockerRegistry, profile: Path, tmp_path: Path
+) -> None:
+    """oras and the operator pull with one library; the operator reads profile.yaml by its kind."""
+    reference = f"{registry.host}/operator/my_web:1"
+    pinned = push(seclatch, profile, reference, "--format", "kubernetes")
+    assert push(seclatch, profile, reference, "--format", "kubernetes", "--dry-run") == pinned
+    done = run("oras", "pull", "--plain-http", pinned, "-o", tmp_path / "operator")
+    assert done.returncode == 0, done.stderr
+    file = tmp_path / "operator/profile.yaml"
+    document = yaml.safe_load(file.read_text())
+    assert (document["kind"], document["metadata"]["name"]) == ("SeccompProfile", "my-web")
+    assert seclatch("profile", "diff", profile, file).returncode == 0
+    refused = seclatch("pull", pinned, "--plain-http", "--allow-unsigned", "--dry-run")
+    assert refused.returncode == 1 and f"not {MEDIA_TYPE}" in refused.stderr
+
+
+def test_what_a_seccomp_profile_manifest_cannot_say_is_not_pushed(
+    seclatch: Seclatch, registry: DockerRegistry, tmp_path: Path
+) -> None:
+    file = tmp_path / "errno.json"
+    file.write_text(json.dumps(make_profile(ALLOWED, defaultErrnoRet=38)))
+    reference = f"{registry.host}/operator/errno:1"
+    done = seclatch("push", file, reference, "--plain-http", "--format", "kubernetes")
+    assert done.returncode == 2 and "defaultErrnoRet 38" in done.stderr
+    assert seclatch("push", file, reference, "--plain-http").returncode == 0
 
 
 def test_what_oras_pushes_is_pulled(
@@ -302,7 +353,9 @@ def test_a_hundred_pushers_at_once(registry: DockerRegistry, keys: KeyPair) -> N
 
     def work(number: int) -> tuple[str, bytes]:
         layer = json.dumps(make_profile([*ALLOWED, f"call{number}"])).encode()
-        done = push_profile(layer, parse_reference(f"{name}:node-{number}"), PLAIN, "", key)
+        done = push_profile(
+            ProfileLayer(layer), parse_reference(f"{name}:node-{number}"), PLAIN, key
+        )
         return str(done.reference), layer
 
     with ThreadPoolExecutor(100) as pool:

@@ -64,10 +64,10 @@ def write_artifact(profile: Profile, native: Arch, name: str) -> WrittenArtifact
         raise InputError(
             name,
             "",
-            f"container runtimes refuse it from a registry (KEP-6061): {_join(problems)}",
+            f"container runtimes refuse it from a registry (KEP-6061): {join_problems(problems)}",
             remedy="change these rules, or distribute the profile as a file",
         )
-    _require_equal(profile, layer, native, name)
+    require_equal(profile, layer, native, name)
     return WrittenArtifact(layer, regrouped)
 
 
@@ -75,7 +75,8 @@ def _encode(profile: Profile) -> bytes:
     return oci.write(profile).text.encode()
 
 
-def _require_equal(profile: Profile, layer: bytes, native: Arch, name: str) -> None:
+def require_equal(profile: Profile, layer: bytes, native: Arch, name: str) -> None:
+    """Read back what was written, and compare it with the profile by meaning."""
     again = parse_document(layer.decode(), name).profile
     found = compare_profiles(profile, again, native)
     if found:
@@ -98,12 +99,14 @@ def read_artifact(data: bytes, name: str) -> Profile:
         raise InputError(name, f"byte {error.start}", "not UTF-8 text") from error
     unknown = list(_unknown_keys(decode_json(text, name)))
     if unknown:
-        raise InputError(name, "", f"no keys of the runtime specification: {_join(unknown)}")
+        raise InputError(
+            name, "", f"no keys of the runtime specification: {join_problems(unknown)}"
+        )
     profile = parse_document(text, name).profile
     empty = ["the empty profile stands for no seccomp at all"]
     problems = list_violations(profile) if profile.default_action else empty
     if problems:
-        raise InputError(name, "", f"runtimes refuse it from a registry: {_join(problems)}")
+        raise InputError(name, "", f"runtimes refuse it from a registry: {join_problems(problems)}")
     return profile
 
 
@@ -129,6 +132,7 @@ def _shown(key: str) -> str:
     return clip_printable(key, 40)
 
 
-def _join(problems: list[str]) -> str:
+def join_problems(problems: list[str]) -> str:
+    """Write the first problems as one text."""
     more = f"; and {len(problems) - _MOST} more" if problems[_MOST:] else ""
     return "; ".join(dict.fromkeys(problems[:_MOST])) + more
