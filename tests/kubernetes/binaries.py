@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.arm64.kept import keep
 from tests.arm64.packages import Apt, unpack
+from tests.kubernetes.admission_plugin import make_admission
 
 SUITE = "bookworm"
 SOURCE = "kubernetes"
@@ -23,6 +24,10 @@ VERSION = {"gitVersion": "v1.20.2", "gitMajor": "1", "gitMinor": "20"}
 COMPILER = ("golang-1.19-go", "golang-1.19-src")
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet")
 PACKAGED = ("etcd-server", "kubectl", "containernetworking-plugins")
+NEWEST = "sid"
+KUBECTLS = {SUITE: "kubernetes-client", NEWEST: "kubectl"}
+"""Packages with an older and a newer kubectl than that of PACKAGED: `kubectl-SUITE`."""
+
 BUILD = "1"  # counted up when what is built changes
 
 _MODULE = "k8s.io/kubernetes"
@@ -41,8 +46,15 @@ def make_binaries(folder: Path) -> Path:
     new = Apt(folder / "apt", ("amd64",))
     new.update()
     packaged = [new.single(name) for name in PACKAGED]
-    key = " ".join([built.name, *(path.name for path in packaged)])
-    return keep(folder, "binaries", key, partial(_collect, built, packaged))
+    newest = Apt(folder / f"apt-{NEWEST}", ("amd64",), NEWEST)
+    newest.update()
+    kubectls = {
+        suite: apt.single(KUBECTLS[suite]) for suite, apt in ((SUITE, old), (NEWEST, newest))
+    }
+    plugin = make_admission(folder, newest)
+    files = [*packaged, *kubectls.values(), plugin]
+    key = " ".join([built.name, *(path.name for path in files)])
+    return keep(folder, "binaries", key, partial(_collect, built, plugin, packaged, kubectls))
 
 
 def build(source: Path, compiler: list[Path], target: Path) -> None:
@@ -103,8 +115,14 @@ class SourceTree:
         self.run(tool, "-i", ",".join(inputs), *output, *header, *place)
 
 
-def _collect(built: Path, packaged: list[Path], target: Path) -> None:
+def _collect(
+    built: Path, plugin: Path, packaged: list[Path], kubectls: dict[str, Path], target: Path
+) -> None:
     root = target / "root"
+    shutil.copy(plugin / "admission", target)
+    for suite, package in kubectls.items():
+        unpack([package], root)
+        shutil.copy(root / "usr/bin/kubectl", target / f"kubectl-{suite}")
     unpack(packaged, root)
     for program in PROGRAMS:
         shutil.copy(built / program, target)

@@ -1,4 +1,4 @@
-"""Manifests: valid by the schemas of every version, and policies that decide as they say."""
+"""Manifests: valid by the schemas of every version, with the rights and mounts that they say."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import celpy
 import kubernetes_validate
 import pytest
 import yaml
-from celpy.adapter import json_to_cel
 
 from seclatch.agent.node_label import LABEL
 from seclatch.data import DATA
@@ -108,96 +106,6 @@ def test_a_daemon_set_for_profiles_has_no_rights() -> None:
     assert paths == ["/var/lib/kubelet/seccomp"]
 
 
-def admit(policy: str, pod: dict[str, Any], **more: Any) -> bool:
-    """Evaluate a policy's expressions as the API server does, by another CEL interpreter."""
-    spec = next(
-        one["spec"]
-        for one in list_manifests(WISH)
-        if one["kind"] == "ValidatingAdmissionPolicy" and one["metadata"]["name"] == policy
-    )
-    request = {"namespace": "shop", "operation": more.get("operation", "CREATE")}
-    context = {
-        "object": pod,
-        "oldObject": more.get("old") or {},
-        "request": request | ({"userInfo": more["user"]} if "user" in more else {}),
-        "namespaceObject": {"metadata": {"name": "shop", **more.get("namespace", {})}},
-    }
-    values = {name: json_to_cel(value) for name, value in context.items()}
-    for condition in spec.get("matchConditions", []):
-        if not evaluate(condition["expression"], values):
-            return True
-    return all(evaluate(one["expression"], values) for one in spec["validations"])
-
-
-def evaluate(expression: str, values: dict[str, Any]) -> bool:
-    environment = celpy.Environment()
-    return bool(environment.program(environment.compile(expression)).evaluate(values))
-
-
-def pod_with(file: str | None, where: str) -> dict[str, Any]:
-    context = {"seccompProfile": {"type": "Localhost", "localhostProfile": file}} if file else {}
-    secured = {"securityContext": context}
-    spec: dict[str, Any] = {"containers": [{"name": "a"}, {"name": "b"}]}
-    if where == "pod":
-        spec |= secured
-    else:
-        spec[where] = [{"name": "a"}, {"name": "b", **secured}]
-    return {"metadata": {"name": "x"}, "spec": spec}
-
-
-@pytest.mark.parametrize("where", ["pod", "containers", "initContainers", "ephemeralContainers"])
-@pytest.mark.parametrize(
-    ("file", "admitted"),
-    [
-        (None, True),
-        ("profiles/own.json", True),
-        ("notseclatch/x.json", True),
-        ("seclatch/web-0123456789ab.json", True),
-        ("seclatch/shop.web-0123456789ab.json", True),
-        ("seclatch/bank.web-0123456789ab.json", False),
-        ("./seclatch/bank.web-0123456789ab.json", False),
-        ("seclatch/./bank.web-0123456789ab.json", False),
-        ("seclatch//bank.web-0123456789ab.json", False),
-        ("seclatch/shop.web/../bank.web-0123456789ab.json", False),
-        ("seclatch/shopxweb.json", False),
-        ("seclatch/web.json", False),
-    ],
-)
-def test_profiles_of_namespaces(file: str | None, admitted: bool, where: str) -> None:
-    assert admit("seclatch-profiles", pod_with(file, where)) is admitted
-
-
-@pytest.mark.parametrize(
-    ("annotations", "labels", "admitted"),
-    [
-        (None, None, True),
-        ({"other": "x"}, None, True),
-        ({"seclatch.record": "x"}, None, False),
-        ({"seclatch.record.web": "x"}, {"other": "allowed"}, False),
-        ({"seclatch.record": "x"}, {"seclatch.io/record": "denied"}, False),
-        ({"seclatch.record": "x"}, {"seclatch.io/record": "allowed"}, True),
-    ],
-)
-def test_recordings_need_permission(
-    annotations: dict[str, str] | None, labels: dict[str, str] | None, admitted: bool
-) -> None:
-    pod = pod_with(None, "pod")
-    pod["metadata"] |= {"annotations": annotations} if annotations else {}
-    namespace = {"labels": labels} if labels else {}
-    assert admit("seclatch-recordings", pod, namespace=namespace) is admitted
-    before = {"metadata": {"name": "x"}}
-    update = {"namespace": namespace, "operation": "UPDATE"}
-    assert admit("seclatch-recordings", pod, old=before, **update) is admitted
-    assert admit("seclatch-recordings", pod, old=pod, **update) is (admitted or bool(annotations))
-
-
-@pytest.mark.parametrize(("name", "admitted"), [(None, False), ("runc", False), ("seclatch", True)])
-def test_the_latch_can_be_required(name: str | None, admitted: bool) -> None:
-    pod = pod_with(None, "pod")
-    pod["spec"] |= {"runtimeClassName": name} if name else {}
-    assert admit("seclatch-required", pod) is admitted
-
-
 def test_the_installing_daemon_set_has_one_right() -> None:
     """To patch nodes, and a token for it; three capabilities, not `privileged`."""
     roles = [one for one in documents() if one["kind"] in ("Role", "ClusterRole")]
@@ -220,67 +128,6 @@ def test_removal_is_a_daemon_set_too() -> None:
     [container] = pod_of(replace(WISH, remove=True))["containers"]
     assert "--remove" in container["args"]
     assert not any("--profiles" in one for one in container["args"])
-
-
-AGENT = {
-    "username": "system:serviceaccount:seclatch-system:node",
-    "extra": {"authentication.kubernetes.io/node-name": ["n1"]},
-}
-NODE: dict[str, Any] = {
-    "metadata": {
-        "name": "n1",
-        "labels": {"zone": "a", "seclatch.io/other": "x"},
-        "annotations": {"a": "b"},
-    },
-    "spec": {"podCIDR": "10.0.0.0/24"},
-}
-LABELS = NODE["metadata"]["labels"]
-READY = {"labels": {**LABELS, "seclatch.io/latch": "ready"}}
-
-
-def changed(spec: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
-    """Return the node with other metadata; None removes a field."""
-    found = {**NODE["metadata"], **metadata}
-    kept = {name: value for name, value in found.items() if value is not None}
-    return {"metadata": kept, "spec": spec or NODE["spec"]}
-
-
-@pytest.mark.parametrize(
-    ("node", "user", "admitted"),
-    [
-        (changed(**READY), AGENT, True),
-        (changed(), AGENT, True),
-        (changed(labels={"zone": "a", "seclatch.io/latch": "ready"}), AGENT, False),
-        (changed(labels={**LABELS, "seclatch.io/latch": "x"}), AGENT, False),
-        (changed(labels={**LABELS, "zone": "b"}), AGENT, False),
-        (changed(labels={**LABELS, "node-role.kubernetes.io/control-plane": ""}), AGENT, False),
-        (changed(labels=None), AGENT, False),
-        (changed(name="n2", **READY), AGENT, False),
-        (changed(annotations={"a": "c"}, **READY), AGENT, False),
-        (changed(annotations=None, **READY), AGENT, False),
-        (changed(finalizers=["x"], **READY), AGENT, False),
-        (changed(ownerReferences=[{"name": "x"}], **READY), AGENT, False),
-        (changed({"podCIDR": "10.0.0.0/24", "unschedulable": True}, **READY), AGENT, False),
-        (changed({"podCIDR": "10.0.0.0/24", "taints": []}, **READY), AGENT, False),
-        # a token that is bound to no pod, as `kubectl create token` makes it
-        (changed(**READY), {"username": AGENT["username"]}, False),
-        (changed(**READY), {"username": AGENT["username"], "extra": {}}, False),
-        # others are not concerned
-        (changed(labels={}), {"username": "system:node:n1"}, True),
-    ],
-)
-def test_the_agent_changes_its_own_label_alone(
-    node: dict[str, Any], user: dict[str, Any], admitted: bool
-) -> None:
-    old = {**NODE, "metadata": {**NODE["metadata"], "name": node["metadata"]["name"]}}
-    assert admit("seclatch-agent", node, old=old, user=user, operation="UPDATE") is admitted
-
-
-def test_the_agent_removes_its_label() -> None:
-    arguments = {"old": changed(**READY), "user": AGENT, "operation": "UPDATE"}
-    assert admit("seclatch-agent", changed(), **arguments)
-    gone = changed(labels={"zone": "a"})
-    assert not admit("seclatch-agent", gone, **arguments)
 
 
 def test_inspection_is_bound_to_no_account() -> None:
