@@ -150,6 +150,7 @@ def unrelated_starts(
     process.wait(60)
 
 
+@pytest.mark.parametrize("runtime", ["runc"], indirect=True)  # the engine's part is the same
 @pytest.mark.usefixtures("unrelated_starts")
 def test_unrelated_containers_of_the_engine_are_left_out(
     engine: Engine, runtime: str, recorded: Recorded
@@ -342,6 +343,7 @@ def test_podman_s_healthcheck_is_recorded(
     podman.clear()
 
 
+@pytest.mark.parametrize("runtime", ["runc"], indirect=True)  # the engine's part is the same
 def test_image_and_versions(engine: Engine, runtime: str, recorded: Recorded) -> None:
     script = "/bin/sleep 2"  # a container that ended before its engine was asked has no image
     done, recording = recorded(

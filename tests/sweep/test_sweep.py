@@ -39,8 +39,10 @@ def test_a_tracer_killed_from_the_load_to_the_release(
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_a_tracer_killed_at_every_tenth_call(kind: Kind, sweep: Sweep, run_sweep: RunSweep) -> None:
-    result = run_sweep(sweep, sweep.points()[::10])
+def test_a_tracer_killed_at_some_of_its_calls(
+    kind: Kind, sweep: Sweep, run_sweep: RunSweep
+) -> None:
+    result = run_sweep(sweep, sweep.points()[::20])
     assert not result.faults
     assert result.counts["bound"] > 1
 

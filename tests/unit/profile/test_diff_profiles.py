@@ -26,6 +26,7 @@ from seclatch.profile.meaning.merge_profiles import (
 )
 from seclatch.profile.meaning.rule_meaning import read_meaning
 from seclatch.system.libseccomp import format_version
+from tests.examples import examples
 from tests.unit.profile.profiles import resolved_profiles
 
 X86 = Arch.X86_64
@@ -301,6 +302,7 @@ def test_laws(one: Profile, other: Profile, third: Profile) -> None:
         )
 
 
+@settings(max_examples=examples(40))
 @given(resolved_profiles(), resolved_profiles())
 def test_any_two_profiles_combine_or_give_the_reason(left: Profile, right: Profile) -> None:
     for operation in (merge_profiles, intersect_profiles):
