@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seclatch.fleet import kubernetes_manifest
+from seclatch.fleet import kubernetes_manifest, recorder_container
 from tests.agent.api_server import ApiServer
 from tests.engines.cri import Kubelet
 from tests.engines.image import IMAGE, make_archive
@@ -24,7 +25,6 @@ SOCKET = "/run/containerd/containerd.sock"
 PAUSE = "seclatch.test/pause:1"
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 ROOT = "/run/agent-root"
-CAPABILITIES = [f"CAP_{name}" for name in kubernetes_manifest.CAPABILITIES]
 DEFAULT_CAPABILITIES = [
     "CAP_DAC_OVERRIDE",
     "CAP_CHOWN",
@@ -39,6 +39,7 @@ DEFAULT_CAPABILITIES = [
     "CAP_NET_BIND_SERVICE",
     "CAP_KILL",
     "CAP_AUDIT_WRITE",
+    "CAP_SYS_CHROOT",
 ]
 # containerd's cgroup settings need controllers, which a hybrid host does not have in version 2.
 TEXT = f"""\
@@ -59,21 +60,26 @@ class AgentHost:
     booted: BootedSystemd
     api: ApiServer
     number: int = 0
+    last: str = ""
     image: str = ""
     read: dict[str, int] = field(default_factory=dict)
 
     def prepare(self, image_root: Path, folder: Path) -> None:
-        """Start containerd, import the images, make the agent's root, hide Python."""
-        for path in ("/host", "/var/lib/containerd", "/etc/containerd"):
+        """Start containerd, import the images, make the agent's root."""
+        for path in ("/host", "/etc/containerd"):
             self.booted.path(path).mkdir(parents=True, exist_ok=True)
-        self.booted.run("mount", "-t", "tmpfs", "tmpfs", "/var/lib/containerd")
         self.booted.path(CONFIG).write_text(TEXT)
-        self.booted.run("systemctl", "start", "containerd")
+        self.booted.run("systemctl", "enable", "--now", "containerd")
         for name, command in ((IMAGE, ["/bin/sh"]), (PAUSE, ["/bin/sleep", "100000"])):
             archive = make_archive(image_root, folder / "image.tar", name, command)
             inside = self.booted.path("/run/image.tar")
             inside.write_bytes(archive.read_bytes())
             self.ctr("--namespace", "k8s.io", "images", "import", "/run/image.tar")
+        self.make_root()
+
+    def make_root(self) -> None:
+        """Mount the agent's root directory and the pod's account; hide Python from the host."""
+        self.api.write_account(self.booted.path("/run" + ACCOUNT.removeprefix("/var/run")))
         self.booted.run("mkdir", ROOT)
         self.booted.run("mount", "--bind", "/", ROOT)
         own = sorted({str(REPOSITORY), sys.prefix, sys.base_prefix} - {"/usr"})
@@ -101,28 +107,44 @@ class AgentHost:
 
     def start_agent(self, *words: str, label: bool = True) -> str:
         """Start the agent as the DaemonSet does; return the container's name."""
-        self.number += 1
-        name = f"agent-{self.number}"
         environment = {
             "KUBERNETES_SERVICE_HOST": "127.0.0.1",
             "KUBERNETES_SERVICE_PORT_HTTPS": str(self.api.port),
         }
-        options = ["--detach", "--read-only", "--net-host", "--seccomp"]
-        options += ["--with-ns", "pid:/proc/1/ns/pid", "--cwd", "/", "--cpu-shares", "0"]
-        options += ["--log-uri", f"file:///run/{name}.log"]
-        options += ["--mount", "type=bind,src=/,dst=/host,options=rbind:rslave:rw"]
+        options = ["--mount", "type=bind,src=/,dst=/host,options=rbind:rslave:rw"]
         options += ["--mount", f"type=bind,src={ACCOUNT},dst={ACCOUNT},options=rbind:ro"]
-        for capability in CAPABILITIES:
-            options += ["--cap-add", capability]
-        for capability in DEFAULT_CAPABILITIES:
-            options += ["--cap-drop", capability]
         for variable, value in environment.items():
             options += ["--env", f"{variable}={value}"]
+        command = ["node", "--root=/host", "--install=containerd", *words]
+        command += ["--label=n1"] if label else []
+        return self._start("agent", options, kubernetes_manifest.CAPABILITIES, command)
+
+    def start_recorder(self) -> str:
+        """Start the DaemonSet's second container; return its name."""
+        made = recorder_container.make_recorder("")
+        options: list[str] = []
+        for volume in recorder_container.list_recorder_volumes():
+            path = volume["hostPath"]["path"]
+            self.booted.run("mkdir", "-p", path)
+            options += ["--mount", f"type=bind,src={path},dst={path},options=rbind:rw"]
+        added = made["securityContext"]["capabilities"]["add"]
+        return self._start("recorder", options, added, made["args"])
+
+    def _start(
+        self, kind: str, options: list[str], added: Iterable[str], command: list[str]
+    ) -> str:
+        self.number += 1
+        name = self.last = f"{kind}-{self.number}"
+        words = ["--detach", "--read-only", "--net-host", "--seccomp", *options]
+        words += ["--with-ns", "pid:/proc/1/ns/pid", "--cwd", "/", "--cpu-shares", "0"]
+        words += ["--log-uri", f"file:///run/{name}.log"]
+        wanted = [f"CAP_{one}" for one in added]
+        words += [word for one in wanted for word in ("--cap-add", one)]
+        dropped = [one for one in DEFAULT_CAPABILITIES if one not in wanted]
+        words += [word for one in dropped for word in ("--cap-drop", one)]
         source = [self.image] if self.image else ["--rootfs", ROOT]
         program = ["/usr/bin/seclatch"] if self.image else SECLATCH
-        command = [*program, "node", "--root=/host", "--install=containerd", *words]
-        command += ["--label=n1"] if label else []
-        self.ctr("run", *options, *source, name, *command)
+        self.ctr("run", *words, *source, name, *program, *command)
         return name
 
     def run_agent(self, *words: str, label: bool = True) -> list[dict[str, Any]]:
@@ -142,6 +164,21 @@ class AgentHost:
     def lines(self, name: str) -> list[dict[str, Any]]:
         found = [line for line in self.text(name).splitlines() if line.startswith("{")]
         return [json.loads(line) for line in found]
+
+    def find_pid(self, name: str) -> int:
+        """Return the pid of a container's first process, as the host numbers it."""
+        return int(self.state(name).split()[1])
+
+    def read_status(self, name: str) -> dict[str, str]:
+        """Return proc_pid_status(5) of a container's first process."""
+        lines = self.booted.path(f"/proc/{self.find_pid(name)}/status").read_text().splitlines()
+        return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+    def kill_container(self, name: str) -> None:
+        """Kill a container, and remove it."""
+        self.ctr("task", "kill", "--signal", "SIGKILL", name)
+        wait_for(lambda: "STOPPED" in self.state(name), f"{name} to end")
+        self.ctr("task", "rm", name, status=None)
 
     def stop_agent(self, name: str) -> None:
         self.ctr("task", "kill", "--signal", "SIGTERM", name)

@@ -27,6 +27,7 @@ class ApiServer:
     status: int = 200
     broken: bool = False
     server: ThreadingHTTPServer | None = None
+    certificate: str = ""
 
     @property
     def port(self) -> int:
@@ -37,21 +38,26 @@ class ApiServer:
         """Return the values of the label in the patches so far."""
         return [one["body"]["metadata"]["labels"]["seclatch.io/latch"] for one in self.requests]
 
-    def start(self, account: Path) -> ApiServer:
-        """Serve on loopback; write what kubelet mounts of a service account."""
-        account.mkdir(parents=True, exist_ok=True)
-        key, certificate = account.parent / "api.key", account / "ca.crt"
+    def start(self, folder: Path) -> ApiServer:
+        """Serve on loopback, with a key and certificate in a folder."""
+        key, certificate = folder / "api.key", folder / "ca.crt"
         request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt"]
         words = ["ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=kube-apiserver"]
         names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
         subprocess.run([*request, *words, *names], check=True, capture_output=True)
-        (account / "token").write_text(TOKEN)
+        self.certificate = certificate.read_text()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         return self
+
+    def write_account(self, account: Path) -> None:
+        """Write what kubelet mounts of a service account."""
+        account.mkdir(parents=True, exist_ok=True)
+        (account / "ca.crt").write_text(self.certificate)
+        (account / "token").write_text(TOKEN)
 
     def stop(self) -> None:
         if self.server:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.agent.agent_host import ACCOUNT, AgentHost
+from tests.agent.agent_host import AgentHost
 from tests.agent.api_server import ApiServer
 from tests.conftest import Compiler
 from tests.engines.conftest import require
 from tests.engines.image import make_rootfs
-from tests.watch.booted_systemd import SYSTEMD, boot
+from tests.watch.booted_systemd import SYSTEMD, boot, keep_disk
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,17 +27,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.root)
 
 
+@dataclass
+class Machine:
+    """A disk, from which a host is booted again and again."""
+
+    folder: Path
+    disk: int
+    api: ApiServer
+    image_root: Path
+
+    @contextmanager
+    def boot(self, *, first: bool = False) -> Iterator[AgentHost]:
+        with boot(self.folder / "boot", self.disk) as booted:
+            host = AgentHost(booted, self.api)
+            if first:
+                host.prepare(self.image_root, self.folder)
+            else:
+                host.make_root()
+            yield host
+
+
 @pytest.fixture(scope="module")
-def agent_host(tmp_path_factory: pytest.TempPathFactory, compiler: Compiler) -> Iterator[AgentHost]:
+def machine(tmp_path_factory: pytest.TempPathFactory, compiler: Compiler) -> Iterator[Machine]:
     require("containerd", "ctr", "runc")
     if os.geteuid() or not SYSTEMD.exists():
         (pytest.fail if os.environ.get("CI") else pytest.skip)("needs root and systemd")
     folder = tmp_path_factory.mktemp("agent")
     image_root = make_rootfs(folder / "rootfs", {"exit42": compiler("exit42")})
     (folder / "boot").mkdir()
-    with boot(folder / "boot") as booted:
-        api = ApiServer().start(booted.path("/run").joinpath(ACCOUNT.removeprefix("/var/run/")))
-        host = AgentHost(booted, api)
-        host.prepare(image_root, folder)
+    api = ApiServer().start(folder)
+    with keep_disk(folder / "boot") as disk:
+        yield Machine(folder, disk, api, image_root)
+    api.stop()
+
+
+@pytest.fixture(scope="module")
+def agent_host(machine: Machine) -> Iterator[AgentHost]:
+    with machine.boot(first=True) as host:
         yield host
-        api.stop()

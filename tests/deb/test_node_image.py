@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.agent_host import AgentHost
-from tests.agent.conftest import agent_host  # noqa: F401 (a fixture)
+from tests.agent.conftest import agent_host, machine  # noqa: F401 (fixtures)
 from tests.deb.test_deb import find_package
 from tests.door.bare_root import ROOT, apt_options, source
 

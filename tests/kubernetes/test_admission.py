@@ -147,7 +147,7 @@ def _simplify(value: Any) -> Any:
 def test_the_expressions_have_the_types_of_each_version(tmp_path: Path, minor: int) -> None:
     """What kube-apiserver would write into a policy's status: no warning."""
     found = run(tmp_path, list_objects(), "-types", str(write_schemas(tmp_path, minor)))
-    assert len(found) == 4
+    assert len(found) == 5
     assert [each for each in found if each["warnings"]] == []
 
 

@@ -141,7 +141,7 @@ MAY_IMPORT = {
     ),
     "cli.record": (
         "model output system report engines process registry fleet recording recording.files "
-        "recording.ready recording.annotated cli.shared"
+        "recording.ready recording.annotated agent cli.shared"
     ),
     "cli.kubernetes": "data registry fleet cli.shared",
     "cli.install_service": "engines process watch.targets cli.shared",

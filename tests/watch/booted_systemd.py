@@ -9,6 +9,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,12 +23,15 @@ REPOSITORY = Path(__file__).parents[2]
 BOOT = """
 set -e
 mount --make-rprivate /
-mount -t tmpfs tmpfs "$1"
+mountpoint -q "$1" || mount -t tmpfs tmpfs "$1"
 cd "$1"
 shift
-mkdir upper work root
+mkdir upper 2>/dev/null || again=true
+mkdir -p work root data
 mount -t overlay overlay -o "lowerdir=/,upperdir=$PWD/upper,workdir=$PWD/work" root
 cd root
+mkdir -p var/lib/containerd
+mount --bind ../data var/lib/containerd  # an overlay's upper directory cannot be on an overlay
 mount -t proc proc proc
 mount -t sysfs sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
@@ -42,11 +46,13 @@ for path; do
   mkdir -p ".$path"
   mount --rbind "$path" ".$path"
 done
+if [ ! "$again" ]; then
 rm -rf etc/systemd/system/*.wants etc/systemd/system/seclatch-* var/log/seclatch
 echo > etc/machine-id
 mkdir -p etc/systemd/system/multi-user.target.wants old
 ln -s /dev/null etc/systemd/system/tmp.mount  # it would hide a checkout below /tmp
 ln -sf /usr/lib/systemd/system/multi-user.target etc/systemd/system/default.target
+fi
 pivot_root . old
 umount -l /old
 exec env -i container=seclatch PATH=/usr/sbin:/usr/bin:/sbin:/bin /usr/lib/systemd/systemd \
@@ -66,6 +72,11 @@ class BootedSystemd:
         pid = self._process.pid
         (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return int(child)
+
+    def kill(self) -> None:
+        """End it as a power failure does."""
+        self._process.kill()
+        self._process.wait()
 
     def run(self, *words: str, status: int | None = 0) -> str:
         """Run a command inside; return its output."""
@@ -110,10 +121,29 @@ def wait_for(found: Callable[[], object], what: str, seconds: float = 90) -> Non
 
 
 @contextmanager
-def boot(folder: Path) -> Iterator[BootedSystemd]:
-    """Boot it, and end it with all that runs in it; `folder` is a mount point."""
+def keep_disk(folder: Path) -> Iterator[int]:
+    """Keep what hosts booted on `folder` write; yield the process that does, for `boot`."""
+    hold = 'mount --make-rprivate / && mount -t tmpfs tmpfs "$1" && echo && exec sleep infinity'
+    process = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", hold, "sh", str(folder)], stdout=subprocess.PIPE
+    )
+    try:
+        assert process.stdout and process.stdout.read(1), f"no disk at {folder}"
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def boot(folder: Path, disk: int = 0) -> Iterator[BootedSystemd]:
+    """Boot it, and end it with all that runs in it; `folder` is a mount point.
+
+    `disk`: that of `keep_disk`; without one nothing is kept. The end is that of a power failure.
+    """
     paths = sorted({str(REPOSITORY), sys.prefix, sys.base_prefix})
     words = ["unshare", "--mount", "--pid", "--cgroup", "--uts", "--fork", "--kill-child"]
+    words = [*(["nsenter", f"--target={disk}", "--mount"] if disk else []), *words]
     with _make_group() as join, (folder.parent / "boot.log").open("wb") as log:
         enter = ["sh", "-c", f'{join}\nexec "$@"', "sh"]
         process = subprocess.Popen(
@@ -145,12 +175,10 @@ def _make_group() -> Iterator[str]:
     """Make a control group to be the root of its own; yield the command that enters it."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     mounts = [line.split()[4] for line in lines if line.partition(" - ")[2].startswith("cgroup2 ")]
-    group = Path(mounts[0]) / f"seclatch-booted-{os.getpid()}" if mounts else None
-    try:
-        if group:
-            group.mkdir()
-    except OSError:
-        group = None
+    group = None
+    with contextlib.suppress(OSError):  # one host may be booted while another still ends
+        prefix = f"seclatch-booted-{os.getpid()}-"
+        group = Path(tempfile.mkdtemp(prefix=prefix, dir=mounts[0])) if mounts else None
     try:
         yield f"echo $$ > {group}/cgroup.procs" if group else ":"
     finally:

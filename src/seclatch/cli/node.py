@@ -123,6 +123,8 @@ def _make_agent(options: dict[str, Any]) -> NodeAgent:
 
     if not (options["list_file"] or options["install"] or options["ship"]):
         raise click.UsageError("nothing to do: give --profiles, --install or --ship")
+    if options["record_annotations"] and not options["install"]:
+        raise click.UsageError("--record-annotations needs --install: the latch asks for them")
     if options["label"] and not options["install"]:
         raise click.UsageError("--label needs --install: the label says that the latch works")
     root = _open_root(options)
@@ -164,11 +166,13 @@ def _make_latch(options: dict[str, Any], root: HostRoot) -> HostLatch:
     from seclatch.agent.host_latch import HostLatch
     from seclatch.engines.engine import LatchRegistration
     from seclatch.engines.installer import make_engine
+    from seclatch.model.recorder_limits import RecorderLimits
 
     name = options["install"]
     present = [one for one in make_engine(name, root).runtimes if root.find_program(one)]
     runtime = options["runtime"] or [*present, "runc"][0]
-    wish = LatchRegistration(name, runtime, options["default"])
+    recorder = RecorderLimits() if options["record_annotations"] else None
+    wish = LatchRegistration(name, runtime, options["default"], recorder=recorder)
     return HostLatch(root, wish, may_restart=not options["no_restart"])
 
 

@@ -76,11 +76,13 @@ def place_recorder(root: HostRoot, wish: LatchRegistration) -> list[ChangeStep]:
     limits = wish.recorder
     if limits is None:
         return remove_recorder(root, wish.engine)
-    if wish.keeps_programs:
+    if wish.keeps_programs and is_installed(root):
         return []
-    refuse_unsafe_python(root, MODULES)
+    wanted = {LIMITS: (limits.encode(), 0o644)}
     refuse_unsafe_directory(root, limits)
-    wanted = {PROGRAM: (make_script(), 0o755), LIMITS: (limits.encode(), 0o644)}
+    if not wish.keeps_programs:
+        refuse_unsafe_python(root, MODULES)
+        wanted = {PROGRAM: (make_script(), 0o755), **wanted}
     steps: list[ChangeStep] = list(_remove_former(root, wish.engine))
     changed = False
     for name, (content, mode) in wanted.items():
@@ -89,6 +91,8 @@ def place_recorder(root: HostRoot, wish: LatchRegistration) -> list[ChangeStep]:
         if present is None or not installed_latch.is_as_wanted(present, state):
             steps.append(FileChange(path, present, state, _PURPOSES[name]))
             changed = True
+    if wish.keeps_programs:
+        return steps
     return [*steps, *recorder_service.place_service(root, PROGRAM, limits, changed=changed)]
 
 
@@ -113,6 +117,14 @@ def _remove_former(root: HostRoot, engine: str) -> Iterator[FileChange]:
         path = root.resolve(f"{LATCHES}/{engine}/{name}")
         if present := read_file(path):
             yield FileChange(path, present, None, _FORMER_PURPOSE)
+
+
+def is_installed(root: HostRoot) -> bool:
+    """Return whether the host has a recorder of its own, with its limits.
+
+    Limits without a program are those of a recorder in a container (`seclatch record serve`).
+    """
+    return read_file(root.resolve(PROGRAM)) is not None
 
 
 def heeds_annotations(root: HostRoot, engine: str) -> bool:
@@ -200,7 +212,8 @@ def try_recorder(root: HostRoot, engine: str) -> str | None:
     """Ask the recorder, and try its program; "" if both work, None where it is not wanted."""
     if not heeds_annotations(root, engine):
         return None
-    if problem := _run_check(root.resolve(PROGRAM)):
+    in_container = not is_installed(root) and read_limits(root) is not None
+    if not in_container and (problem := _run_check(root.resolve(PROGRAM))):
         return problem
     if not root.is_host:
         return ""

@@ -39,7 +39,7 @@ class LatchRegistration:
     running_profiles: str = ""
     """The directory of running profiles; "": annotations that ask for one are not heeded."""
     keeps_programs: bool = False
-    """Recorder and supervisor stay as they are: this Python is that of an agent's container."""
+    """The host's recorder and supervisor stay as they are: this Python is an agent's."""
 
     @property
     def directory(self) -> str:

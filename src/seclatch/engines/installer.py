@@ -114,7 +114,7 @@ def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistratio
         *engine.make_live_steps(change, wish),
     ]
     notes = engine.list_notes(wish, after)
-    if wish.recorder:
+    if wish.recorder and not wish.keeps_programs:
         notes = [*notes, *annotation_recorder.list_notes(root)]
     return InstallPlan(engine, wish, steps, notes)
 
@@ -123,11 +123,14 @@ def keep_options(root: HostRoot, wish: LatchRegistration) -> LatchRegistration:
     """Return the wish with the mode and the annotations that are installed for the engine now.
 
     For an agent, whose Python is not the host's: it can install neither recorder nor supervisor,
-    and does not remove what an administrator has installed.
+    and does not remove what an administrator has installed. A recorder that it wishes runs in a
+    container, unless the host has one of its own.
     """
-    recorder = None
-    if annotation_recorder.heeds_annotations(root, wish.engine):
-        recorder = annotation_recorder.read_limits(root) or RecorderLimits()
+    recorder = wish.recorder
+    if annotation_recorder.is_installed(root):
+        heeded = recorder or annotation_recorder.heeds_annotations(root, wish.engine)
+        limits = annotation_recorder.read_limits(root) or RecorderLimits()
+        recorder = limits if heeded else None
     profiles = annotation_supervisor.find_profiles(root, wish.engine)
     return replace(
         wish,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from seclatch.fleet.running_policy import RUNNING_CHANGED, list_running_rules
+
 RECORD_LABEL = "seclatch.io/record"
 REQUIRE_LABEL = "seclatch.io/require"
 _VERSION = "admissionregistration.k8s.io/v1"
@@ -28,6 +30,8 @@ def list_policies() -> Iterator[dict[str, Any]]:
     yield from _policy(
         "seclatch-recordings", changed, [_recording_rule()], condition=("new", _UNRECORDED)
     )
+    rules = list(list_running_rules())
+    yield from _policy("seclatch-running", changed, rules, condition=("new", RUNNING_CHANGED))
     # not for updates: a pod from before the label must still be able to lose its finalizers
     yield from _policy(
         "seclatch-required",

@@ -15,6 +15,7 @@ import yaml
 from seclatch.fleet.admission_policies import list_agent_policies, list_policies
 from seclatch.fleet.inspect_daemonset import list_inspection
 from seclatch.fleet.profile_list import ListedProfile, write_profile_list
+from seclatch.fleet.recorder_container import list_recorder_volumes, make_recorder
 
 NAMESPACE = "seclatch-system"
 READY_LABEL = "seclatch.io/latch"
@@ -33,7 +34,8 @@ class ClusterWish:
     """What the manifests are made of; without an `image` there is no DaemonSet.
 
     `install`: the DaemonSet installs the latch, and not only profiles; `remove`: it undoes that.
-    `recordings` is the repository to which counts are pushed.
+    `record`: annotated containers are recorded; `recordings` is the repository to which counts are
+    pushed.
     `inspect`: a further DaemonSet, for `kubectl seclatch`.
     """
 
@@ -43,6 +45,7 @@ class ClusterWish:
     pull_secret: str = ""
     install: bool = True
     remove: bool = False
+    record: bool = False
     recordings: str = ""
     inspect: bool = False
 
@@ -129,6 +132,7 @@ def _pod(wish: ClusterWish) -> dict[str, Any]:
     else:
         seccomp = {"path": _SECCOMP, "type": "DirectoryOrCreate"}
         volumes.append({"name": "seccomp", "hostPath": seccomp})
+    volumes += list_recorder_volumes() if _has_recorder(wish) else []
     if wish.pull_secret:
         items = [{"key": ".dockerconfigjson", "path": "auth.json"}]
         secret = {"secretName": wish.pull_secret, "items": items, "defaultMode": 0o400}
@@ -142,10 +146,17 @@ def _pod(wish: ClusterWish) -> dict[str, Any]:
         "priorityClassName": "system-node-critical",  # pods wait for profiles
         "tolerations": [{"operator": "Exists"}],
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [_container(wish)],
+        "containers": [
+            _container(wish),
+            *([make_recorder(wish.image)] if _has_recorder(wish) else []),
+        ],
         "volumes": volumes,
     }
     return pod | ({"imagePullSecrets": [{"name": wish.pull_secret}]} if wish.pull_secret else {})
+
+
+def _has_recorder(wish: ClusterWish) -> bool:
+    return wish.record and wish.install and not wish.remove
 
 
 def _container(wish: ClusterWish) -> dict[str, Any]:
@@ -200,6 +211,7 @@ def _list_arguments(wish: ClusterWish) -> list[str]:
         words += [f"--root={_HOST}", "--install=containerd", "--label=$(NODE_NAME)"]
     if wish.remove:
         return [*words, "--remove", "--every=1min"]
+    words += ["--record-annotations"] if _has_recorder(wish) else []
     words += [
         f"--profiles={_CONFIGURATION}/profiles.list",
         f"--key={_CONFIGURATION}/key.pub",

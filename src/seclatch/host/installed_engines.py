@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seclatch.engines.annotation_recorder import try_recorder
+from seclatch.engines.annotation_recorder import is_installed, try_recorder
 from seclatch.engines.annotation_supervisor import try_supervisor
 from seclatch.engines.containerd import Containerd
 from seclatch.engines.engine import NAME
@@ -77,6 +77,11 @@ def check_recorder(engine: str, root: HostRoot) -> Iterator[HostCheck]:
             f"messages; or seclatch install {engine} --record-annotations again, with the other "
             "options as before"
         )
+        if not is_installed(root):
+            remedy = (
+                "kubectl -n seclatch-system get pods; the log of `seclatch record serve` "
+                "(container `recorder` of the DaemonSet) says why it does not run"
+            )
         yield HostCheck(name, CheckState.NOTE, f"nothing is recorded: {problem}", remedy)
     elif problem is not None:
         yield HostCheck(name, CheckState.OK, "it runs, and answers")

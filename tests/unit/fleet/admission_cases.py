@@ -6,8 +6,11 @@ Judged twice: by a CEL interpreter in the unit tests, and by the plugin of kube-
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from tests.unit.fleet import running_annotations
 
 NAMESPACES: dict[str, dict[str, str]] = {
     "shop": {},
@@ -15,6 +18,7 @@ NAMESPACES: dict[str, dict[str, str]] = {
     "closed": {"seclatch.io/record": "denied"},
     "other": {"other": "allowed"},
     "latched": {"seclatch.io/require": "latched"},
+    **running_annotations.NAMESPACES,
 }
 """Each namespace's labels."""
 
@@ -106,6 +110,21 @@ def _recording_cases() -> list[AdmissionCase]:
 RECORDING_CASES = _recording_cases()
 
 
+def _running_cases() -> Iterator[AdmissionCase]:
+    """Yield creations and changes; what a pod from before the policy has may stay."""
+    policy = "seclatch-running"
+    other = make_pod(annotations={"seclatch.running": "other"})
+    for asked, namespace, admitted in running_annotations.RUNNING:
+        pod = make_pod(**({"annotations": asked} if asked else {}))
+        name = f"{asked} in {namespace}"
+        yield AdmissionCase(name, policy, admitted, pod, None, namespace)
+        yield AdmissionCase(f"now {name}", policy, admitted, pod, other, namespace, "UPDATE")
+        yield AdmissionCase(f"still {name}", policy, True, pod, pod, namespace, "UPDATE")
+
+
+RUNNING_CASES = [*_running_cases()]
+
+
 def _with_class(name: str | None) -> dict[str, Any]:
     pod = make_pod()
     pod["spec"] |= {"runtimeClassName": name} if name else {}
@@ -189,4 +208,4 @@ def _node_cases() -> list[AdmissionCase]:
 
 
 NODE_CASES = _node_cases()
-CASES = [*PROFILE_CASES, *RECORDING_CASES, *REQUIRED_CASES, *NODE_CASES]
+CASES = [*PROFILE_CASES, *RECORDING_CASES, *RUNNING_CASES, *REQUIRED_CASES, *NODE_CASES]

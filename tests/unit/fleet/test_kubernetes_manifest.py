@@ -14,6 +14,7 @@ import yaml
 
 from seclatch.agent.node_label import LABEL
 from seclatch.data import DATA
+from seclatch.engines import recorder_service
 from seclatch.fleet.kubernetes_manifest import (
     CAPABILITIES,
     READY_LABEL,
@@ -22,7 +23,9 @@ from seclatch.fleet.kubernetes_manifest import (
     write_manifests,
 )
 from seclatch.fleet.profile_list import ListedProfile
+from seclatch.model.recorder_limits import DIRECTORY
 from seclatch.registry.reference import parse_reference
+from seclatch.system.recorder_client import DEFAULT_SOCKET
 
 DIGEST = f"sha256:{'ab' * 32}"
 WISH = ClusterWish(
@@ -32,7 +35,8 @@ WISH = ClusterWish(
     pull_secret="registry",
 )
 PROFILES = replace(WISH, install=False)
-FORMS = (PROFILES, replace(WISH, remove=True), replace(WISH, recordings="registry.example/r"))
+RECORDED = replace(WISH, record=True, recordings="registry.example/r")
+FORMS = (PROFILES, replace(WISH, remove=True), RECORDED)
 INSPECTED = replace(WISH, inspect=True)
 _SCHEMAS = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
 VERSIONS = sorted({path.name.split(".")[1] for path in _SCHEMAS.glob("v1.*-local-strict")}, key=int)
@@ -122,6 +126,28 @@ def test_the_installing_daemon_set_has_one_right() -> None:
     order = [(one["kind"], one["metadata"]["name"]) for one in documents()]
     binding = order.index(("ClusterRoleBinding", "seclatch-node"))
     assert order.index(("ValidatingAdmissionPolicyBinding", "seclatch-agent")) < binding
+
+
+def test_recordings_add_a_container_with_its_own_rights() -> None:
+    """The capabilities of the service; nothing more for the agent; not where it removes."""
+    pod = pod_of(RECORDED)
+    agent, recorder = pod["containers"]
+    [plain] = pod_of(replace(RECORDED, record=False))["containers"]
+    assert set(agent["args"]) - set(plain["args"]) == {"--record-annotations"}
+    assert {**agent, "args": plain["args"]} == plain
+    context = recorder["securityContext"]
+    given = re.search(r"^CapabilityBoundingSet=(.*)$", recorder_service.TEMPLATE, re.MULTILINE)
+    assert given and {f"CAP_{one}" for one in context["capabilities"]["add"]} == set(
+        given[1].split()
+    )
+    assert context["capabilities"]["drop"] == ["ALL"] and "privileged" not in context
+    assert context["readOnlyRootFilesystem"] and not context["allowPrivilegeEscalation"]
+    volumes = {one["name"]: one["hostPath"] for one in pod["volumes"] if "hostPath" in one}
+    seen = {volumes[one["name"]]["path"]: one["mountPath"] for one in recorder["volumeMounts"]}
+    assert all(path == inside for path, inside in seen.items())
+    directory = Path(DEFAULT_SOCKET).parent
+    assert set(seen) == {str(directory), str(Path(DIRECTORY).parent)}
+    assert len(pod_of(replace(RECORDED, remove=True))["containers"]) == 1
 
 
 def test_removal_is_a_daemon_set_too() -> None:

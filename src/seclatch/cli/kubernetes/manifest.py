@@ -63,6 +63,12 @@ _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="The DaemonSet removes the labels and the latch; then delete all of it.",
 )
 @click.option(
+    "--record",
+    is_flag=True,
+    help="Nodes record containers that have the annotation seclatch.record=NAME, in namespaces "
+    "with the label seclatch.io/record=allowed: by a second container of the DaemonSet.",
+)
+@click.option(
     "--recordings",
     type=REFERENCE,
     callback=require_optional_repository,
@@ -83,6 +89,7 @@ def command(
     pull_secret: str,
     profiles_only: bool,
     remove: bool,
+    record: bool,
     recordings: Reference | None,
     inspect: bool,
     output: Path | None,
@@ -118,6 +125,8 @@ def command(
         require_registry(listed, registry, str(list_file))
     if key:
         load_public_key(key)  # refused here and not on every node
+    if record and (profiles_only or not image):
+        raise click.UsageError("--record needs --image, and a DaemonSet that installs the latch")
     if remove and (profiles_only or not image):
         raise click.UsageError("--remove needs --image, and a DaemonSet that installs the latch")
     wish = ClusterWish(
@@ -127,6 +136,7 @@ def command(
         pull_secret=pull_secret,
         install=not profiles_only,
         remove=remove,
+        record=record,
         recordings=str(recordings or ""),
         inspect=inspect,
     )

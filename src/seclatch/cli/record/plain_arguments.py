@@ -19,6 +19,7 @@ COMMANDS = {
     "pull": "Fetch and merge the counts that all nodes pushed.",
     "flush": "Have a container's recorder write what it has so far.",
     "mark": "Say that the recorded program is ready now.",
+    "serve": "Record this host's annotated containers, for the agent's latch.",
 }
 """The commands below `seclatch record`, with their help."""
 

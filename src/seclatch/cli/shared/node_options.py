@@ -50,6 +50,12 @@ def latch_options(function: F) -> F:
             metavar="NODE",
             help="Label this node of the cluster seclatch.io/latch=ready; by the pod's account.",
         ),
+        click.option(
+            "--record-annotations",
+            is_flag=True,
+            help="Have containers recorded that have the annotation seclatch.record=NAME, by "
+            "`seclatch record serve` or the host's own recorder.",
+        ),
         click.option("--remove", is_flag=True, help="Undo --install and --label instead."),
     ]
     return _add(function, options)

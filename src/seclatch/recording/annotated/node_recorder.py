@@ -11,6 +11,8 @@ import contextlib
 import os
 import select
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -32,13 +34,14 @@ from seclatch.recording.annotated.resume_recordings import (
 )
 from seclatch.recording.annotated.save_recordings import RecordingSaver
 from seclatch.recording.annotated.service_signals import notify_service, watch_signals
-from seclatch.recording.annotated.spool import RecordingSpool
+from seclatch.recording.annotated.spool import RecordingSpool, SpoolBusyError
 from seclatch.recording.backends.bpf.shared_backend import SharedEbpf
 from seclatch.recording.recorder import BY_HAND
 from seclatch.system.bpf import VerifierError
 from seclatch.system.recorder_client import DEFAULT_SOCKET
 
-_INTERVAL, _IDLE = 0.05, 5.0
+_INTERVAL, _IDLE = 0.05, 2.0
+_HANDOVER = 5 * _IDLE
 
 
 def main(program: str, find_image: FindImage, find_pod: FindPod) -> int:
@@ -51,12 +54,39 @@ def main(program: str, find_image: FindImage, find_pod: FindPod) -> int:
         return 0
     path = Path(words[1] if words[:1] == ["--socket"] else DEFAULT_SOCKET)
     try:
-        with contextlib.closing(NodeRecorder(spool, path, find_image, find_pod)) as recorder:
-            recorder.serve()
-    except (OSError, SeclatchError, VerifierError) as error:
-        RecorderLog(spool).write(f"the recorder ends: {describe_error(error)}")
+        serve_containers(spool, path, find_image, find_pod)
+    except SeclatchError:
         return 1
     return 0
+
+
+def serve_containers(
+    spool: RecordingSpool,
+    path: Path,
+    find_image: FindImage,
+    find_pod: FindPod,
+    is_wanted: Callable[[], bool] = lambda: True,
+) -> None:
+    """Serve until a signal, or until it is not wanted here. Raises SeclatchError, and logs it."""
+    try:
+        with contextlib.closing(NodeRecorder(spool, path, find_image, find_pod)) as recorder:
+            recorder.serve(is_wanted)
+    except (OSError, SeclatchError, VerifierError) as error:
+        problem = f"the recorder ends: {describe_error(error)}"
+        RecorderLog(spool).write(problem)
+        raise SeclatchError(problem) from error
+
+
+def _wait_for_lock(spool: RecordingSpool, path: Path) -> int:
+    """Lock the spool: a recorder that is replaced by another kind needs some seconds to see it."""
+    deadline = time.monotonic() + _HANDOVER
+    while True:
+        try:
+            return spool.lock(str(path))
+        except SpoolBusyError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
 
 
 class NodeRecorder:
@@ -67,32 +97,44 @@ class NodeRecorder:
     ) -> None:
         spool.require_private()
         self._spool, self._log = spool, RecorderLog(spool)
-        self._lock = spool.lock(str(path))
+        self._lock = _wait_for_lock(spool, path)
         self._backend = SharedEbpf()
         self._socket = RecorderSocket(path)
         self._containers = RecordedContainers(spool, self._backend, self._log)
         self._saver = RecordingSaver(spool, self._backend, self._containers, self._log)
         self._follower = FrontFollower(spool, self._backend, self._containers, find_image, find_pod)
         self._stopped = False
+        self._next_look = 0.0
         self._wakeup = watch_signals(self._stop)
 
     def _stop(self, *_: object) -> None:
         self._stopped = True
 
-    def serve(self) -> None:
-        """Continue what an earlier recorder left, then serve until a signal. Raises OSError."""
+    def serve(self, is_wanted: Callable[[], bool]) -> None:
+        """Continue what an earlier recorder left, then serve until a signal. Raises OSError.
+
+        Also until it is not wanted, or its socket was removed: then the latch cannot find it.
+        """
         remove_partial_files(self._spool)
         resume_recordings(self._spool, self._backend, self._containers, self._log)
         self._backend.prepare()
         self._socket.open()
         notify_service("READY=1")
-        while not self._stopped:
+        while not self._stopped and self._is_useful(is_wanted):
             self._wait()
             for request in self._socket.take_requests():
                 self._handle(request)
             self._work()
         notify_service("STOPPING=1")
         self._saver.save_all()
+
+    def _is_useful(self, is_wanted: Callable[[], bool]) -> bool:
+        """Look from time to time whether it is wanted, and found. Raises SeclatchError."""
+        if time.monotonic() < self._next_look:
+            return True
+        self._next_look = time.monotonic() + _IDLE
+        self._socket.require_present()
+        return is_wanted()
 
     def close(self) -> None:
         """Close everything; the kernel programs go with the process."""

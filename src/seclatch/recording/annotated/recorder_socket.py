@@ -84,6 +84,7 @@ class RecorderSocket:
 
     path: Path
     _listener: socket.socket = field(init=False)
+    _identity: tuple[int, int] = (0, 0)
     _silent: dict[socket.socket, float] = field(default_factory=dict)
 
     def open(self) -> None:
@@ -100,9 +101,24 @@ class RecorderSocket:
             self._listener.bind(str(aside))
             aside.chmod(0o600)
             self._listener.listen(_BACKLOG)
+            status = aside.lstat()
+            self._identity = status.st_dev, status.st_ino
             aside.replace(self.path)  # from here on the latch finds this recorder
         except OSError as error:
             raise SeclatchError(f"listening on {self.path}: {error.strerror or error}") from error
+
+    def require_present(self) -> None:
+        """Raise SeclatchError if the path is not this socket's any more.
+
+        Someone removed it, or in a container the directory that is mounted there was replaced on
+        the host; whoever has started this process can start another one.
+        """
+        try:
+            status = self.path.lstat()
+        except OSError as error:
+            raise SeclatchError(f"listening on {self.path}: {error.strerror}") from error
+        if (status.st_dev, status.st_ino) != self._identity:
+            raise SeclatchError(f"listening on {self.path}: another one was put there")
 
     def _require_private(self) -> None:
         status = self.path.parent.stat(follow_symlinks=False)

@@ -40,6 +40,10 @@ class SpoolLimitError(SeclatchError):
     """A limit of the spool has been reached."""
 
 
+class SpoolBusyError(SeclatchError):
+    """Another recorder writes to the spool."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordingSpool:
     """The spool; its directory must exist (made at install)."""
@@ -71,7 +75,7 @@ class RecordingSpool:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(fd)
-            raise SeclatchError(
+            raise SpoolBusyError(
                 f"opening {self.path}: another recorder writes to it", remedy="stop that one first"
             ) from None
         content = msgspec.json.encode(SpoolOwner(pid=os.getpid(), socket=socket))
