@@ -123,6 +123,7 @@ def command(
       seclatch install podman --runtime crun --default
       seclatch install containerd --runtime runc && systemctl restart containerd
       seclatch install crio --dry-run
+      seclatch install k3s && systemctl restart k3s
       seclatch install docker --record-annotations --record-limit 200
       docker run --runtime seclatch --annotation seclatch.record=web …
       seclatch install docker --tighten-annotations

@@ -32,7 +32,7 @@ PROGRAM, LIMITS = f"{DIRECTORY}/recorder", f"{DIRECTORY}/recorder.json"
 # Before there was one recorder a node, each engine had its own, which the latch started.
 FORMER_NAMES = ("recorder", "recorder.json")
 RECORDINGS = "*.json.gz"
-_ENGINES = ("docker", "podman", "containerd", "crio")
+_ENGINES = ("docker", "podman", "containerd", "crio", "k3s", "rke2")
 _PURPOSES = {PROGRAM: "the recorder of annotated containers", LIMITS: "what it may take"}
 _FORMER_PURPOSE = "the recorder of a former installation"
 _SECONDS = 20

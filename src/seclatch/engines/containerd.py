@@ -70,6 +70,7 @@ class Containerd:
     root: HostRoot
     name: str = "containerd"
     runtimes: tuple[str, ...] = ("runc", "crun")
+    runtime_directories: tuple[str, ...] = ()
 
     @property
     def config(self) -> str:

@@ -42,6 +42,7 @@ class CriO:
     root: HostRoot
     name: str = "crio"
     runtimes: tuple[str, ...] = ("crun", "runc")  # CRI-O's own default since 1.31
+    runtime_directories: tuple[str, ...] = ()
 
     @property
     def config(self) -> str:

@@ -32,6 +32,7 @@ class Docker:
     root: HostRoot
     name: str = "docker"
     runtimes: tuple[str, ...] = ("runc", "crun")
+    runtime_directories: tuple[str, ...] = ()
 
     @property
     def config(self) -> str:

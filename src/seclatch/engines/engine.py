@@ -71,6 +71,10 @@ class ContainerEngine(Protocol):
         """Return the runtimes that it can use, its own default first."""
 
     @property
+    def runtime_directories(self) -> tuple[str, ...]:
+        """Return where runtimes are that it brings itself, before those on PATH."""
+
+    @property
     def config(self) -> str:
         """Return the main configuration file's absolute path."""
 

@@ -5,7 +5,7 @@ See docs/decisions/0008 (installation).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -32,6 +32,7 @@ from seclatch.engines.install_record import (
 )
 from seclatch.engines.leftover_files import remove_leftovers
 from seclatch.engines.podman import Podman
+from seclatch.engines.rancher import make_k3s, make_rke2
 from seclatch.errors import InputError, SeclatchError
 from seclatch.model.recorder_limits import RecorderLimits
 from seclatch.runtime.find_latch import find_latch, read_latch
@@ -41,6 +42,8 @@ ENGINES: dict[str, Callable[[HostRoot], ContainerEngine]] = {
     "podman": Podman,
     "containerd": Containerd,
     "crio": CriO,
+    "k3s": make_k3s,
+    "rke2": make_rke2,
 }
 
 # Removed when empty, whichever engine's installation made them.
@@ -69,7 +72,7 @@ def make_engine(name: str, root: HostRoot) -> ContainerEngine:
 
 def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistration) -> InstallPlan:
     """Plan to register the latch; reads everything, writes nothing."""
-    runtime = find_runtime(root, wish.runtime)
+    runtime = find_runtime(root, wish.runtime, engine.runtime_directories)
     latch = read_latch(find_latch(wish.runtime))
     record = load_record(root, engine.name)
     present = read_configs(engine, root, record)
@@ -194,9 +197,11 @@ def list_own_files(root: HostRoot, engine: ContainerEngine, configs: Iterable[st
     return [*(root.resolve(path) for path in files), *latches]
 
 
-def find_runtime(root: HostRoot, runtime: str) -> str:
-    """Find the real runtime that the latch is to start."""
-    path = root.find_program(runtime)
+def find_runtime(root: HostRoot, runtime: str, directories: Sequence[str] = ()) -> str:
+    """Find the real runtime that the latch is to start: the engine's own before PATH."""
+    own = [f"{directory}/{runtime}" for directory in directories]
+    present = [path for path in own if root.resolve(path).is_file()]
+    path = present[0] if present else root.find_program(runtime)
     if path is None:
         raise SeclatchError(
             f"looking for the runtime {runtime}: it is not on PATH"

@@ -52,6 +52,7 @@ class Podman:
     root: HostRoot
     name: str = "podman"
     runtimes: tuple[str, ...] = ("crun", "runc")  # Podman's own order
+    runtime_directories: tuple[str, ...] = ()
 
     @property
     def config(self) -> str:

@@ -19,7 +19,8 @@ from seclatch.host.runtime_support import DENIED_TO_RUNTIMES
 from seclatch.runtime.container_rootfs import make_minimal_rootfs
 
 SECONDS = 60
-_CRIO = "/var/run/crio/crio.sock"
+_K3S = "/run/k3s/containerd/containerd.sock"
+_SOCKETS = {"crio": "/var/run/crio/crio.sock", "k3s": _K3S, "rke2": _K3S}
 PROBE = ("/bin/grep", "^Seccomp:", "/proc/self/status")
 
 Command = list[str | Path]
@@ -31,8 +32,9 @@ def find_daemon_fault(engine: str) -> str:
         # ctr would wait for a socket that is not there.
         socket = choose_containerd_socket()
         return "" if Path(socket).is_socket() else f"no socket at {socket}"
-    if engine == "crio":
-        return "" if Path(_CRIO).is_socket() else f"no socket at {_CRIO}"
+    if engine in _SOCKETS:
+        socket = _SOCKETS[engine]
+        return "" if Path(socket).is_socket() else f"no socket at {socket}"
     if engine == "podman":
         return ""
     done = _run(["docker", "version", "--format", "{{.Server.Version}}"])

@@ -18,6 +18,8 @@ from seclatch.host.host_programs import find_program, query_program, take_first_
 
 # engine -> its program; the daemon's where there is one
 _PROGRAMS = {"docker": "dockerd", "podman": "podman", "containerd": "containerd", "crio": "crio"}
+_PROGRAMS |= {"k3s": "k3s", "rke2": "rke2"}
+_PODS_ALONE = ("crio", "k3s", "rke2")
 
 
 def check_engines(root: HostRoot) -> Iterator[HostCheck]:
@@ -63,7 +65,7 @@ def check_engine(engine: str, root: HostRoot) -> Iterator[HostCheck]:
         yield from check_daemon_age(root, record)
     yield from check_recorder(engine, root)
     yield from check_supervisor(engine, root)
-    if not fault and engine != "crio":  # it starts nothing but pods
+    if not fault and engine not in _PODS_ALONE:
         yield try_engine(engine, record.runtime)
 
 

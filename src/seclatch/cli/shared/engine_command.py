@@ -20,7 +20,7 @@ from seclatch.engines.watch_service import ServicePlan
 from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import make_printable
 
-_ENGINES = ("docker", "podman", "containerd", "crio")
+_ENGINES = ("docker", "podman", "containerd", "crio", "k3s", "rke2")
 
 
 def _complete_engine(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
