@@ -38,14 +38,16 @@ class ApiServer:
         """Return the values of the label in the patches so far."""
         return [one["body"]["metadata"]["labels"]["seclatch.io/latch"] for one in self.requests]
 
-    def start(self, folder: Path) -> ApiServer:
-        """Serve on loopback, with a key and certificate in a folder."""
-        key, certificate = folder / "api.key", folder / "ca.crt"
+    def start(self, account: Path) -> ApiServer:
+        """Serve on loopback; write what kubelet mounts of a service account."""
+        account.mkdir(parents=True, exist_ok=True)
+        key, certificate = account.parent / "api.key", account / "ca.crt"
         request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt"]
         words = ["ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=kube-apiserver"]
         names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
         subprocess.run([*request, *words, *names], check=True, capture_output=True)
         self.certificate = certificate.read_text()
+        self.write_account(account)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -54,7 +56,7 @@ class ApiServer:
         return self
 
     def write_account(self, account: Path) -> None:
-        """Write what kubelet mounts of a service account."""
+        """Write it in another place."""
         account.mkdir(parents=True, exist_ok=True)
         (account / "ca.crt").write_text(self.certificate)
         (account / "token").write_text(TOKEN)

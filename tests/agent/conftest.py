@@ -55,7 +55,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory, compiler: Compiler) -> Ite
     folder = tmp_path_factory.mktemp("agent")
     image_root = make_rootfs(folder / "rootfs", {"exit42": compiler("exit42")})
     (folder / "boot").mkdir()
-    api = ApiServer().start(folder)
+    api = ApiServer().start(folder / "account")
     with keep_disk(folder / "boot") as disk:
         yield Machine(folder, disk, api, image_root)
     api.stop()
