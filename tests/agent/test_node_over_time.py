@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
-from pathlib import Path
 from typing import Any
 
 from seclatch.engines.annotation_recorder import LIMITS, PROGRAM
 from seclatch.engines.install_record import record_path
-from seclatch.errors import SeclatchError
 from seclatch.model.recorder_limits import DIRECTORY
 from seclatch.recording.files import recording_file
 from seclatch.runtime.find_latch import find_latch
-from seclatch.system.recorder_client import DEFAULT_SOCKET, ask_recorder
 from tests.agent.agent_host import ROOT, AgentHost
 from tests.agent.conftest import Machine
-from tests.engines.cri import Pod
+from tests.agent.recorded_pods import RECORDED, await_answer, await_complete, kept, start_pod
 from tests.engines.image import IMAGE
-from tests.engines.installing import SEEN, STRICT
+from tests.engines.installing import SEEN
 from tests.watch.booted_systemd import wait_for
 
 FRONT = "/usr/local/lib/seclatch/containerd/runc"
-PROFILE = Path("/var/lib/strict.json")
 BITS = (2, 19, 38, 39)  # DAC_READ_SEARCH, SYS_PTRACE, PERFMON, BPF
-RECORDED = {"seclatch.record": "web"}
-
-
-def start_pod(host: AgentHost, name: str, annotations: dict[str, str]) -> tuple[Pod, str]:
-    pod = host.connect().run_pod(name, "seclatch", annotations)
-    command = ("/bin/sleep", "1000")
-    return pod, pod.start(*command, profile=PROFILE, annotations=annotations, name="web")
 
 
 def run_two_agents(host: AgentHost, *words: str) -> list[dict[str, Any]]:
@@ -53,37 +41,9 @@ def run_two_agents(host: AgentHost, *words: str) -> list[dict[str, Any]]:
     return [host.lines(name)[0] for name in names]
 
 
-def await_answer(host: AgentHost, name: str) -> None:
-    """Wait until this recorder answers on the host's socket."""
-
-    def answers() -> bool:
-        with contextlib.suppress(SeclatchError):
-            answer = ask_recorder(str(host.booted.path(DEFAULT_SOCKET)), "status")
-            return bool(answer["pid"] == host.find_pid(name))
-        return False
-
-    wait_for(answers, f"an answer of {name}: {host.text(name)}", 40)
-
-
-def kept(host: AgentHost) -> list[Path]:
-    return sorted(host.booted.path(DIRECTORY).glob("*.json.gz"))
-
-
-def await_complete(host: AgentHost, recorder: str) -> Path:
-    """Wait for the end of the one recording."""
-
-    def is_complete() -> bool:
-        return any(recording_file.read_recording(path).complete for path in kept(host))
-
-    wait_for(is_complete, f"a whole recording: {host.text(recorder)}")
-    [path] = kept(host)
-    return path
-
-
 def test_the_agent_s_recorder_records_pods(agent_host: AgentHost) -> None:
     """It waits for the latch, survives being killed, and leaves an administrator's alone."""
     host, booted = agent_host, agent_host.booted
-    booted.path(str(PROFILE)).write_bytes(STRICT.read_bytes())
     waiting = host.start_recorder()
     wait_for(lambda: "waiting: process 1 has no" in host.text(waiting), host.text(waiting))
     first, second = run_two_agents(host, "--record-annotations")

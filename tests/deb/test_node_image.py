@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from seclatch.recording.files import recording_file
 from tests.agent.agent_host import AgentHost
 from tests.agent.conftest import agent_host, machine  # noqa: F401 (fixtures)
+from tests.agent.recorded_pods import RECORDED, await_answer, await_complete, start_pod
 from tests.deb.test_deb import find_package
 from tests.door.bare_root import ROOT, apt_options, source
 
@@ -78,6 +80,17 @@ def test_the_image_does_what_the_daemon_set_asks(
     assert host.api.patches() == ["ready"]
     [second] = host.run_agent()
     assert second["ready"] and second["changed"] == []
+    # the second container: the image has ctr, by which a recording gets the name of its image
+    [third] = host.run_agent("--record-annotations")
+    assert third["ready"] and third["restarted"], third
+    recorder = host.start_recorder()
+    await_answer(host, recorder)
+    pod, container = start_pod(host, "shop", RECORDED)
+    assert pod.execute(container, "/bin/exit42")[0] == 42
+    pod.remove()
+    [one] = recording_file.read_recording(await_complete(host, recorder)).containers
+    assert one.image and one.image.name and str(one.pod) == "default/shop/web", one
+    host.kill_container(recorder)
     host.start_agent("--once", "--remove")
 
 
