@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seclatch.profile.generate.narrow_arguments import MAPPERS, SELECTORS
-from seclatch.scan.analysis.passed_values import SELECTED
+from seclatch.profile.generate.scanned_arguments import list_compared
+from seclatch.scan.analysis.passed_values import PLACES, SELECTED
 from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan.built import scan_built
 
@@ -30,7 +31,10 @@ LINKED = {"dynamic": [], "no-plt": ["-fno-plt"], "static": ["-static"]}
 def passed(source: str, flags: list[str], cache: SummaryCache, folder: Path) -> dict[str, Passed]:
     program = scan_built(HEAD + source, [*flags], cache, folder)
     assert program.arguments is not None
-    return {each.call: (set(each.values), each.open) for each in program.arguments}
+    names = {place: name for name, place in PLACES.items()}
+    return {
+        names[each.call, each.index]: (set(each.values), each.open) for each in program.arguments
+    }
 
 
 @pytest.mark.parametrize("linked", LINKED)
@@ -39,15 +43,21 @@ def test_constants_are_found_through_wrappers(
 ) -> None:
     source = """
     static __attribute__((noinline)) int ask(int fd, long what) { return ioctl(fd, what, 0); }
+    static __attribute__((noinline)) int set(int level, int name) {
+      return setsockopt(0, level, name, &name, 4);
+    }
     int main(int n, char **v) {
       prctl(n > 2 ? 15 : 38, 1, 0, 0, 0);
+      set(6, n > 3 ? 31 : 77);
+      syscall(SYS_setsockopt, n, 41, 67, v, 4);
       return ask(n, 0x5421) + ask(n, 0x8905) + socket(n > 1 ? 38 : 40, 2, 0);
     }"""
     found = passed(source, LINKED[linked], cache, tmp_path)
     assert {15, 38} <= found["prctl"][0]
     assert {0x5421, 0x8905} <= found["ioctl"][0]
     assert {38, 40} <= found["socket"][0]
-    assert found["prctl"][1] == ()
+    assert {6, 41} <= found["setsockopt"][0] and {31, 77, 67} <= found["setsockopt name"][0]
+    assert found["prctl"][1] == found["setsockopt name"][1] == ()
 
 
 @pytest.mark.parametrize(
@@ -58,6 +68,7 @@ def test_constants_are_found_through_wrappers(
         "pointer": ("prctl", "({ int (*volatile p)(int, ...) = (void *)prctl; p(4, 1); })"),
         "syscall": ("prctl", "syscall(SYS_prctl, n, 1, 0, 0, 0)"),
         "computed": ("madvise", "madvise(v, 4096, n * 3 + 1)"),
+        "second": ("setsockopt name", "setsockopt(0, 6, n, v, 4)"),
     }.values(),
 )
 def test_what_is_no_constant_opens_the_argument(
@@ -108,6 +119,7 @@ def test_every_value_that_is_passed_is_found(
     assert unknown or {value for value, _ in uses} <= values
 
 
-def test_each_selected_argument_is_one_that_recordings_have() -> None:
+def test_each_selected_argument_is_one_that_profiles_compare() -> None:
     for call, index in SELECTED.items():
         assert {**SELECTORS, **MAPPERS}[call] == index
+    assert list_compared() <= set(PLACES.values())

@@ -71,12 +71,12 @@ _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
     "--args",
     "narrow",
     is_flag=True,
-    help="Compare arguments with those recorded, and with a scan's constants.",
+    help="Allow recorded arguments alone, with a scan its constants too: no others, even harmless.",
 )
 @click.option(
     "--any-args",
     is_flag=True,
-    help="Allow arguments that were never recorded and open a new kind of power, too.",
+    help="Limit no arguments: allow those too that were never recorded and are not harmless.",
 )
 @click.option(
     "--portable", is_flag=True, help="Allow what other C libraries and architectures use instead."
@@ -198,6 +198,10 @@ def command(
     result is PROFILE and what was recorded, and nothing of this. With --phase running it is for a
     program that has started: calls that it made only before it was ready are left out, unless they
     are harmless, and what was seen and what never is reported.
+
+    Arguments that are not harmless are allowed only where they were recorded; with a scan that
+    knows all constants of an argument, of the harmless ones those alone. --any-args switches both
+    off.
 
     \b
     Examples:

@@ -10,6 +10,21 @@ ReasonKind = Literal[
     "recorded", "scan", "always", "family", "option", "fallback", "runtime", "portable", "base"
 ]
 
+ArgumentKind = Literal["recorded", "scan", "ordinary", "harmless", "limit"]
+
+
+class ArgumentReason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a call is allowed with some arguments.
+
+    `kind` is that of the least certain of the values: `recorded`; `scan` (in the binaries);
+    `ordinary` (C libraries, shells or common tools pass it, and it is harmless for any program);
+    `harmless` (for any program); `limit` (as the container's or the given profile says).
+    """
+
+    condition: str
+    kind: ArgumentKind
+    reason: str
+
 
 class CallReason(msgspec.Struct, frozen=True, kw_only=True):
     """Why a call is allowed.
@@ -20,6 +35,8 @@ class CallReason(msgspec.Struct, frozen=True, kw_only=True):
     (other C libraries use it); `base` (the given profile has it). `count`: how often it was
     recorded, by `programs`. `chain`: the functions by which the scan reaches it. `arguments`: the
     conditions under which it is allowed, one of them at least; none for any arguments.
+    `argument_reasons` has the reason of each; `harmless`, which arguments are it for any program,
+    where some are allowed for that.
     """
 
     call: str
@@ -29,6 +46,21 @@ class CallReason(msgspec.Struct, frozen=True, kw_only=True):
     programs: list[str] = []
     chain: list[str] = []
     arguments: list[str] = []
+    argument_reasons: list[ArgumentReason] = []
+    harmless: str = ""
+
+
+class LeftOutArgument(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that the program passed or could pass to an allowed call, and that is not allowed.
+
+    `index` is the argument's position, from 0; `remedy` allows it.
+    """
+
+    call: str
+    index: int
+    value: int
+    reason: str
+    remedy: str
 
 
 class LeftOutCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,3 +86,4 @@ class ProfileReasons(msgspec.Struct, frozen=True, kw_only=True):
     allowed: list[CallReason]
     enosys: list[EnosysCall]
     left_out: list[LeftOutCall]
+    left_out_arguments: list[LeftOutArgument] = []

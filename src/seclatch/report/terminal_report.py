@@ -164,10 +164,14 @@ def summarize_reasons(reasons: ProfileReasons) -> str:
     """Say how many calls a generated profile allows for which kind of reason."""
     kinds = Counter(each.kind for each in reasons.allowed)
     counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    missing = ", ".join(each.call for each in reasons.left_out) or "nothing"
+    limited = sum(bool(each.arguments) for each in reasons.allowed)
+    values = Counter(each.call for each in reasons.left_out_arguments)
+    left = [each.call for each in reasons.left_out]
+    left += [f"{count} values of {call}" for call, count in values.items()]
     return (
-        f"`seclatch generate` allows {len(reasons.allowed)} ({counts}; call by call with "
-        f"--reasons); left out: {missing}"
+        f"`seclatch generate` allows {len(reasons.allowed)}, {limited} of them for some arguments "
+        f"only ({counts}; each with its reason by --reasons); left out: "
+        f"{', '.join(left) or 'nothing'}"
     )
 
 

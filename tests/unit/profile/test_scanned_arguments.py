@@ -1,4 +1,4 @@
-"""Arguments compared with recorded values and a scan's constants."""
+"""Arguments compared with recorded values and a scan's constants: by default, and by --args."""
 
 from __future__ import annotations
 
@@ -48,8 +48,9 @@ def test_a_call_recorded_without_its_argument_is_left_whole() -> None:
 def test_what_is_no_constant_opens_the_call_and_is_reported(name: str) -> None:
     index = {"ioctl": 1, "keyctl": 0}[name]
     assert narrowed(name, {(name, index): {2}}) == set()
-    [line] = read_scanned_arguments(SCAN, []).describe([name, "fcntl", "read"])
-    assert name in line and "fcntl" not in line
+    compared, opened = read_scanned_arguments(SCAN, []).describe([(name, index), ("fcntl", 1)])
+    assert "fcntl argument 1" in compared and name not in compared
+    assert f"no constant: {name} argument {index} (" in opened and "fcntl" not in opened
 
 
 @pytest.mark.parametrize(
@@ -68,10 +69,10 @@ def test_a_scan_that_does_not_know_all_closes_nothing(
     scan: Scan, unscanned: list[str], reason: str
 ) -> None:
     scanned = read_scanned_arguments(scan, unscanned)
-    assert not scanned.closes("fcntl")
+    assert not scanned.closes("fcntl", 1)
     assert narrow_with_scan(["fcntl"], {("fcntl", 1): {2}}, scanned) == []
-    [line] = scanned.describe(["fcntl"])
-    assert reason in line
+    [line] = scanned.describe([("fcntl", 1)])
+    assert reason in line and "fcntl" in line
 
 
 def test_calls_that_a_scan_adds_are_compared_too() -> None:

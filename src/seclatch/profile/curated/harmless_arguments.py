@@ -36,12 +36,24 @@ class RecordedIndex(
     among: tuple[int, ...] | None
 
 
+class OrdinaryValues(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Values of one argument that C libraries, shells and common tools pass."""
+
+    index: int
+    values: tuple[int, ...]
+
+
 class HarmlessArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One call: all comparisons of one row of `harmless` hold."""
+    """One call: all comparisons of one row of `harmless` hold.
+
+    `ordinary`: the arguments that may be compared with a scan's constants, and the values that
+    stay allowed then, for what is executed in the container beside the program.
+    """
 
     call: str
     harmless: tuple[tuple[MaskedValue, ...], ...]
     recorded: tuple[RecordedIndex, ...]
+    ordinary: tuple[OrdinaryValues, ...]
     reason: str
     source: str
 

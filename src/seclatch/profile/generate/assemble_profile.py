@@ -25,15 +25,19 @@ from seclatch.profile.generate.generate_profile import (
 from seclatch.profile.generate.join_scan import JoinedProfile, JoinPolicy, JoinVerdict, join_scan
 from seclatch.profile.generate.limit_arguments import make_argument_limit
 from seclatch.profile.generate.match_inputs import list_unscanned
+from seclatch.profile.generate.narrow_arguments import recorded_values
 from seclatch.profile.generate.recorded_limit import RecordedLimit, find_limits
 from seclatch.profile.generate.running_phase import RunningPhase, select_running
 from seclatch.profile.generate.scanned_arguments import (
+    SELECTED,
     ScannedArguments,
+    list_compared,
     narrow_added,
     read_scanned_arguments,
 )
 
 _MOST = 10
+_EXECUTE = ("execve", "execveat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class AssembledProfile:
     running: RunningPhase | None = None
     joined: JoinedProfile | None = None
     completed: CompletedProfile | None = None
+    scanned: ScannedArguments | None = None
 
 
 def assemble_profile(recordings: Sequence[Recording], options: AssemblyOptions) -> AssembledProfile:
@@ -77,7 +82,8 @@ def assemble_profile(recordings: Sequence[Recording], options: AssemblyOptions) 
         running = select_running(recordings, stages, options.role)
         recordings = running.recordings
     recording = merge_recordings(recordings)
-    scanned = _read_scanned(recordings, options)
+    scanned = _read_scanned(recording, recordings, stages, options)
+    narrow = options.generator.narrow
     options = replace(options, generator=replace(options.generator, scanned=scanned))
     made = generate_profile(recording, options.generator)
     warnings = [*(running.describe() if running else ()), *made.warnings]
@@ -90,24 +96,58 @@ def assemble_profile(recordings: Sequence[Recording], options: AssemblyOptions) 
         )
         done.warnings += done.joined.warnings
         done.profile = done.joined.profile
-    if done.joined is not None and scanned is not None:
+    if scanned is not None:
+        done.scanned = scanned if narrow else _select_scanned(done, scanned, options)
+    if done.joined is not None and done.scanned is not None and narrow:
         added = {row.name for row in done.joined.rows if row.verdict is JoinVerdict.PLAUSIBLE}
-        done.profile = narrow_added(done.profile, added, scanned)
-        done.warnings += scanned.describe([n for rule in done.profile.rules for n in rule.names])
+        done.profile = narrow_added(done.profile, added, done.scanned)
     if options.generator.base is None:
         done.completed = _complete(done, recordings, options)
         done.warnings += done.completed.warnings
         done.profile = done.completed.profile
+    done.warnings += _about_scanned(done, options)
     return done
 
 
 def _read_scanned(
-    recordings: Sequence[Recording], options: AssemblyOptions
+    recording: Recording,
+    recordings: Sequence[Recording],
+    stages: frozenset[str],
+    options: AssemblyOptions,
 ) -> ScannedArguments | None:
-    """Return what scanned programs pass, if arguments are to be compared."""
-    if options.scan is None or not options.generator.narrow:
+    """Return what scanned programs pass, if arguments are to be compared with it."""
+    wanted = options.generator.narrow or not (options.any_args or options.generator.base)
+    if options.scan is None or not wanted:
         return None
-    return read_scanned_arguments(options.scan, list_unscanned(recordings, options.scan))
+    recorded = recorded_values(recording.arguments, set(stages))
+    return read_scanned_arguments(options.scan, list_unscanned(recordings, options.scan), recorded)
+
+
+def _select_scanned(
+    done: AssembledProfile, scanned: ScannedArguments, options: AssemblyOptions
+) -> ScannedArguments:
+    """Drop the constants where programs that were not scanned are bound, too."""
+    allowed = {name for rule in done.profile.rules for name in rule.names}
+    executes = sorted({*allowed, *options.allow, *options.wider}.intersection(_EXECUTE))
+    reason = ""
+    if options.generator.plain:
+        reason = f"the profile binds {options.generator.plain}, too, which was not scanned"
+    elif executes:
+        reason = f"the profile allows {executes[0]}, and the scan has not all that it may execute"
+    elif len(done.profile.architectures) > 1:
+        reason = "programs of another architecture are bound, too"
+    return replace(scanned, reason=scanned.reason or reason)
+
+
+def _about_scanned(done: AssembledProfile, options: AssemblyOptions) -> Iterator[str]:
+    """Say which arguments are compared with the scan's constants, and which not."""
+    if done.scanned is None:
+        return
+    compared = SELECTED if options.generator.narrow else list_compared()
+    names = {
+        name for rule in done.profile.rules if rule.effect.kind.executes for name in rule.names
+    }
+    yield from done.scanned.describe([key for key in sorted(compared) if key[0] in names])
 
 
 def _complete(
@@ -119,7 +159,7 @@ def _complete(
         runtime -= done.made.recorded
     limits = find_limits(recordings)
     if not options.any_args and done.profile.architectures:
-        limits.append(_limit_arguments(done, plain=bool(options.generator.plain)))
+        limits.append(_limit_arguments(done, options.generator))
     completion = CompletionOptions(
         options.exact,
         (*options.allow, *options.wider),
@@ -143,10 +183,11 @@ def _list_programs(recordings: Sequence[Recording], stages: frozenset[str]) -> f
     )
 
 
-def _limit_arguments(done: AssembledProfile, *, plain: bool) -> RecordedLimit:
+def _limit_arguments(done: AssembledProfile, options: GeneratorOptions) -> RecordedLimit:
     arches = done.profile.architectures
-    stages = done.stages | ({Stage.FILTERED_INIT.value} if plain else set())
-    return make_argument_limit(done.recording, arches[0], arches, stages)
+    stages = done.stages | ({Stage.FILTERED_INIT.value} if options.plain else set())
+    scanned = None if options.narrow else done.scanned
+    return make_argument_limit(done.recording, arches[0], arches, stages, scanned)
 
 
 def _about_unscanned(recordings: Sequence[Recording], scan: Scan) -> Iterator[str]:

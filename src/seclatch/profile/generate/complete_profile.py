@@ -89,7 +89,8 @@ def complete_profile(profile: Profile, options: CompletionOptions) -> CompletedP
     for limit in options.limits:
         limited = limit_profile(done.profile, limit.profile, native, options.wider)
         done.profile = limited.profile
-        done.removed |= dict.fromkeys((*limited.removed, *limited.narrowed), limit.source)
+        for name in (*limited.removed, *limited.narrowed):
+            done.removed.setdefault(name, limit.source)
         done.warnings += _about_limit(limited, limit)
     done.profile = _answer_enosys(done.profile, native, [each.profile for each in options.limits])
     return done

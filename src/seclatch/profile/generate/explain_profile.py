@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from seclatch.model.action import ENOSYS, Action, ActionKind
-from seclatch.model.profile import Profile, format_comparisons
+from seclatch.model.profile import Arg, Profile
 from seclatch.model.profile_reasons import (
     CallReason,
     EnosysCall,
@@ -18,6 +18,7 @@ from seclatch.model.recording import Recording
 from seclatch.model.scan import Scan
 from seclatch.profile.curated.call_data import load_dangerous, load_fallbacks, load_recent
 from seclatch.profile.generate.assemble_profile import AssembledProfile
+from seclatch.profile.generate.explain_arguments import ArgumentExplainer
 from seclatch.profile.generate.join_scan import JoinVerdict
 
 _NO_SYSTEM_CALL = Action(ActionKind.ERRNO, ENOSYS)
@@ -31,10 +32,12 @@ def explain_profile(
     """Give the reasons of an assembled profile."""
     explainer = _Explainer(done, recordings, scan)
     allowed = sorted(explainer.list_allowed(), key=lambda reason: reason.call)
+    names = {reason.call for reason in allowed}
     return ProfileReasons(
         allowed=allowed,
         enosys=list(_list_enosys(done.profile)),
-        left_out=list(explainer.list_left_out({reason.call for reason in allowed})),
+        left_out=list(explainer.list_left_out(names)),
+        left_out_arguments=list(explainer.arguments.list_left_out(names)),
     )
 
 
@@ -44,6 +47,7 @@ class _Explainer:
     ) -> None:
         self._done = done
         self._scan = scan
+        self.arguments = ArgumentExplainer(done)
         self._counts: Counter[str] = Counter()
         self._programs: dict[str, dict[str, None]] = {}
         for recording in done.running.recordings if done.running else recordings:
@@ -68,14 +72,16 @@ class _Explainer:
     def list_allowed(self) -> Iterator[CallReason]:
         """Yield a reason for each call that some rule allows."""
         comments: dict[str, str] = {}
-        conditions: dict[str, list[str]] = {}
+        conditions: dict[str, list[tuple[Arg, ...]]] = {}
         for rule in self._done.profile.rules:
             if rule.effect.kind.executes:
                 for name in rule.names:
                     comments.setdefault(name, rule.comment)
-                    conditions.setdefault(name, []).append(format_comparisons(rule.args))
+                    conditions.setdefault(name, []).append(rule.args)
         for name, comment in comments.items():
             kind, reason = self._find_reason(name, comment)
+            only = [] if () in conditions[name] else conditions[name]
+            arguments = [self.arguments.explain(name, args) for args in only]
             yield CallReason(
                 call=name,
                 kind=kind,
@@ -83,7 +89,9 @@ class _Explainer:
                 count=self._counts[name],
                 programs=list(self._programs.get(name, {}))[:_PROGRAMS],
                 chain=list(self._scan.chain(name)) if self._scan else [],
-                arguments=[] if "" in conditions[name] else conditions[name],
+                arguments=[each.condition for each in arguments],
+                argument_reasons=arguments,
+                harmless=self.arguments.describe_harmless(name, arguments),
             )
 
     def _find_reason(self, name: str, comment: str) -> tuple[ReasonKind, str]:
@@ -165,14 +173,19 @@ def _list_enosys(profile: Profile) -> Iterator[EnosysCall]:
 
 
 def list_reasons(reasons: ProfileReasons) -> Iterable[str]:
-    """Return a line for each call."""
+    """Return a line for each call, and for each condition on its arguments."""
     for each in reasons.allowed:
         chain = f" ({' → '.join(each.chain)})" if each.chain and each.kind == "scan" else ""
-        only = f"; only if {' or '.join(each.arguments)}" if each.arguments else ""
+        only = "; only if" if each.arguments else ""
+        only += f" (harmless are {each.harmless})" if each.harmless else ""
         yield f"{each.call}: {each.reason}{chain}{only}"
+        yield from (f"  {row.condition}: {row.reason}" for row in each.argument_reasons)
     for missing in reasons.left_out:
         remedy = f"; {missing.remedy} allows it" if missing.remedy else ""
         yield f"{missing.call}: not allowed: {missing.reason}{remedy}"
+    for value in reasons.left_out_arguments:
+        call = f"{value.call}, argument {value.index} {value.value:#x}"
+        yield f"{call}: not allowed: {value.reason}; {value.remedy} allows it"
     for refused in reasons.enosys:
         instead = f"; programs use {refused.fallback} instead" if refused.fallback else ""
         yield f"{refused.call}: ENOSYS{instead}"

@@ -1,8 +1,14 @@
-"""A limit on arguments: those that are harmless for any program, and those that were recorded."""
+"""A limit on arguments: those that are harmless for any program, and those that were recorded.
+
+With a scan that knows all values that the program passes in an argument, of the harmless ones those
+only, and what any program passes. What a program that was not scanned would pass is unknown: no
+scan is given where one may be executed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 
 from seclatch.model.action import EPERM, Operator
 from seclatch.model.arch import Arch
@@ -17,6 +23,7 @@ from seclatch.profile.curated.harmless_arguments import (
 )
 from seclatch.profile.generate.recorded_arguments import Values, recorded_values
 from seclatch.profile.generate.recorded_limit import RecordedLimit
+from seclatch.profile.generate.scanned_arguments import ScannedArguments
 
 _ALLOW = "SCMP_ACT_ALLOW"
 _INT = 0xFFFFFFFF
@@ -27,7 +34,11 @@ SOURCE = "the policy for arguments that were never recorded (--any-args switches
 
 
 def make_argument_limit(
-    recording: Recording, native: Arch, arches: tuple[Arch, ...], stages: frozenset[str]
+    recording: Recording,
+    native: Arch,
+    arches: tuple[Arch, ...],
+    stages: frozenset[str],
+    scanned: ScannedArguments | None = None,
 ) -> RecordedLimit:
     """Return a profile that allows all calls, but some with certain arguments only.
 
@@ -45,7 +56,7 @@ def make_argument_limit(
         limited.add(row.call)
         rules += (
             Rule((row.call,), _ALLOW, args=args, comment=row.reason)
-            for args in dict.fromkeys(_list_conditions(row, seen))
+            for args in dict.fromkeys(_list_conditions(row, seen, _close(row, seen, scanned)))
         )
     names = {name for arch in arches for name in load_syscalls(arch).numbers}
     others = Rule(tuple(sorted(names - limited)), _ALLOW)
@@ -67,9 +78,32 @@ def _join_stages(recording: Recording, native: Arch, stages: frozenset[str]) -> 
     return joined
 
 
-def _list_conditions(row: HarmlessArguments, seen: Values) -> Iterator[tuple[Arg, ...]]:
+def _close(row: HarmlessArguments, seen: Values, scanned: ScannedArguments | None) -> Values:
+    """Return the values of the arguments of which the scan knows all."""
+    return {
+        each.index: frozenset(
+            value & _INT
+            for value in (
+                *each.values,
+                *scanned.values.get((row.call, each.index), ()),
+                *seen.get(each.index, ()),
+            )
+        )
+        for each in row.ordinary
+        if scanned is not None and scanned.closes(row.call, each.index)
+    }
+
+
+def _list_conditions(
+    row: HarmlessArguments, seen: Values, closed: Values
+) -> Iterator[tuple[Arg, ...]]:
     for condition in row.harmless:
-        yield tuple(_compare(each) for each in condition)
+        choices = (
+            _select_values(each, closed[each.index]) if each.index in closed else [each]
+            for each in condition
+        )
+        for chosen in itertools.product(*choices):
+            yield tuple(_compare(each) for each in chosen)
     for each in row.recorded:
         yield from _list_recorded(each, seen)
 
@@ -87,6 +121,20 @@ def _list_recorded(recorded: RecordedIndex, seen: Values) -> Iterator[tuple[Arg,
         for other in sorted(others & set(recorded.among) if recorded.among else others):
             second = _compare(MaskedValue(recorded.pair, _INT, other))
             yield tuple(sorted((first, second), key=lambda arg: arg.index))
+
+
+def _select_values(compared: MaskedValue, values: Iterable[int]) -> list[MaskedValue]:
+    """Return comparisons that hold for those of some values for which one holds, as few as can be.
+
+    Values that differ in one bit are one comparison without it.
+    """
+    found = {(_INT, value) for value in values if value & compared.mask == compared.value}
+    for bit in (1 << place for place in range(_INT.bit_length())):
+        for mask, value in sorted(found):
+            pair = {(mask, value), (mask, value ^ bit)}
+            if mask & bit and not value & bit and pair <= found:
+                found = (found - pair) | {(mask ^ bit, value)}
+    return [MaskedValue(compared.index, mask, value) for mask, value in sorted(found)]
 
 
 def _compare(each: MaskedValue) -> Arg:

@@ -1,4 +1,4 @@
-"""Values that code passes in one selected argument of some system calls.
+"""Values that code passes in selected arguments of some system calls.
 
 By calls of the C library's functions for them, and by system call instructions, followed from
 wrappers to their callers as the numbers are. What is not a constant is `ANY`, and so is what other
@@ -32,6 +32,12 @@ SELECTED = {
 """The argument of a call by which its uses are told apart: domain, level, option, request, command,
 advice, persona, protection."""
 
+FURTHER = {"setsockopt name": ("setsockopt", 2)}
+"""A second argument of a call, under a name of its own."""
+
+PLACES = {**{call: (call, index) for call, index in SELECTED.items()}, **FURTHER}
+"""By the name in a row: the call, and the argument's position."""
+
 FUNCTIONS = {
     **{name: name for name in SELECTED},
     **{f"__{name}": name for name in SELECTED},
@@ -53,7 +59,7 @@ _DEPTH = 8
 """Nested wrappers to follow."""
 
 Row = tuple[int, str, int]
-"""A function, the call, and the constant or ANY; function -1: a stored pointer."""
+"""A function, a name of `PLACES`, and the constant or ANY; function -1: a stored pointer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +114,21 @@ class PassedValues:
             uses, self._code, self._resolver, places, self._registers
         )
         self._found.rows |= {(function, FUNCTIONS[name], value) for function, name, value in rows}
+        self._find_further(uses)
         names: list[Atom] = [("in", register) for register in self._registers]
         made = [_Site(at, ("in", self._number), tuple(names[:3])) for at in sites]
         self._follow_sites(made + [_Site(at, number, tuple(names[1:4])) for at, number in named])
         self._follow_callers()
         return sorted(self._found.rows)
+
+    def _find_further(self, uses: ImportUses) -> None:
+        """Note what calls of functions of other files pass in the second arguments."""
+        for further, (call, index) in FURTHER.items():
+            places = {name: index for name, passed in FUNCTIONS.items() if passed == call}
+            rows = arguments.find_constant_arguments(
+                uses, self._code, self._resolver, places, self._registers
+            )
+            self._found.rows |= {(function, further, value) for function, _, value in rows}
 
     def _follow_sites(self, sites: list[_Site]) -> None:
         seen: set[_Site] = set()
@@ -124,8 +140,8 @@ class PassedValues:
             sites = [site for site in following if site not in seen]
             seen |= following
         for site in sites:
-            for call in SELECTED:
-                self._found.rows.add((self._resolver.function(site.at), call, ANY))
+            for name in PLACES:
+                self._found.rows.add((self._resolver.function(site.at), name, ANY))
 
     def _step(self, site: _Site) -> set[_Site]:
         """Note the calls that are made here by constant number; return those of the callers."""
@@ -134,8 +150,9 @@ class PassedValues:
         for atom in self._resolver.value(site.at, site.number) or ():
             if isinstance(atom, int):
                 call = self._calls.get(atom & 0xFFFFFFFF)
-                if call is not None:
-                    self._note(site.at, call, given[SELECTED[call]])
+                for name, (named, index) in PLACES.items() if call is not None else ():
+                    if named == call:
+                        self._note(site.at, name, given[index])
             elif atom[0] != "frame":
                 passed = tuple(_only_name(value) for value in given)
                 start = self._resolver.start(site.at)
@@ -175,11 +192,12 @@ class PassedValues:
         for function, call, _ in self._found.asked - done:
             self._found.rows.add((function, call, ANY))
 
-    def _is_closed(self, start: int, call: str, atom: Atom) -> bool:
+    def _is_closed(self, start: int, key: str, atom: Atom) -> bool:
         """Return whether all that may call a function is followed."""
         if start in self._pointed:
             return False
-        passed_on = atom == ("in", self._registers[SELECTED[call]])
+        call, index = PLACES[key]
+        passed_on = atom == ("in", self._registers[index])
         names = self._names.get(start, ())
         return not names or (passed_on and all(FUNCTIONS.get(name) == call for name in names))
 
