@@ -220,7 +220,7 @@ def command(
     from seclatch.profile.export.formats import write
     from seclatch.profile.generate.complete_profile import log_instead
     from seclatch.profile.generate.explain_profile import explain_profile, list_reasons
-    from seclatch.profile.generate.match_inputs import require_one_image
+    from seclatch.profile.generate.match_inputs import require_one_architecture, require_one_image
 
     _refuse_idle(scan_file, role, phase)
     form = _ALSO.get(form, form)
@@ -230,8 +230,9 @@ def command(
     audit = options.pop("audit")
     options["no_stub"] = options["no_stub"] and not audit
     scan = _read_scan(scan_file) if scan_file else None
+    named = dict(zip(map(str, files), recordings, strict=True))
+    require_one_architecture(named, scan, str(scan_file))
     if not any_image:
-        named = dict(zip(map(str, files), recordings, strict=True))
         require_one_image(named, scan, str(scan_file))
     options["running"] = phase == "running"
     choice = _choose(options, first, _load(base, form), scan, policy)

@@ -84,7 +84,7 @@ def command(
     if show and chosen != "html":
         raise click.UsageError(f"--open shows the page, and there is none with --format {chosen}")
     recording = recording_file.read_recording(file)
-    scan = _scan(scan_file)
+    scan = _scan(scan_file, file, recording)
     report = compose_report(recording, _fit(recording, profile, scan), scan)
     if chosen not in _FILES:
         _write(report, chosen, output)
@@ -137,12 +137,17 @@ def _write(report: Report, form: str, output: Path | None) -> None:
         write_result(render_page(report), output)
 
 
-def _scan(file: Path | None) -> Scan | None:
-    if file is None:
+def _scan(scan_file: Path | None, file: Path, recording: Recording) -> Scan | None:
+    """Read the scan. Raises SeclatchError for one of another image or architecture."""
+    if scan_file is None:
         return None
+    from seclatch.profile.generate.match_inputs import require_one_architecture, require_one_image
     from seclatch.scan import scan_document
 
-    return scan_document.read_scan(file)
+    scan = scan_document.read_scan(scan_file)
+    require_one_architecture({str(file): recording}, scan, str(scan_file))
+    require_one_image({str(file): recording}, scan, str(scan_file))
+    return scan
 
 
 def _fit(recording: Recording, profile: Path | None, scan: Scan | None) -> ProfileFit | None:

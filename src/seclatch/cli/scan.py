@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
     from seclatch.model.executed_programs import ExecutedProgram
+    from seclatch.model.recording_sums import RecordingSums
     from seclatch.model.scan import Scan
     from seclatch.scan.image.image_command import ImageCommand
 
@@ -128,7 +129,8 @@ def command(
 
     if why is not None:
         _require_call(why)
-    executed, checks = _read_executed(recordings)
+    sums = _read_sums(recordings)
+    executed, checks = _read_executed(sums.values())
     checks += [("/bin/sh", "-c", text) for text in health_commands]
     found = _scan(
         entrypoints,
@@ -160,18 +162,36 @@ def command(
         click.echo(json.dumps(json.loads(scan_document.encode_scan(found)), indent=2))
     else:
         _table(found)
-    for line in report.list_doubts(found):
+    for line in (*_list_other_images(sums, found), *report.list_doubts(found)):
         click.echo(f"seclatch: {make_printable(line)}", err=True)
 
 
+def _read_sums(files: tuple[Path, ...]) -> dict[Path, RecordingSums]:
+    from seclatch.recording.files.recording_file import read_sums
+
+    return {path: read_sums(path) for path in files}
+
+
+def _list_other_images(sums: dict[Path, RecordingSums], found: Scan) -> Iterator[str]:
+    """Say which recordings are of another image: programs may have other names in this one."""
+    from seclatch.profile.generate.match_inputs import describe_other_image
+
+    for path, each in sums.items():
+        for image, recorded, scanned in describe_other_image(each.images, found):
+            yield (
+                f"the recording is of another image than the scan: {path} of {image} {recorded}, "
+                f"the scan of {found.source} {scanned}: what was executed in one may be elsewhere "
+                "in the other"
+            )
+
+
 def _read_executed(
-    files: tuple[Path, ...],
+    sums: Iterable[RecordingSums],
 ) -> tuple[tuple[ExecutedProgram, ...], list[tuple[str, ...]]]:
     """Return what recordings show: programs, and the health checks that were asked for."""
     from seclatch.model.recorded_programs import find_health_commands, list_executed
-    from seclatch.recording.files.recording_file import read_sums
 
-    sums = [read_sums(path) for path in files]
+    sums = list(sums)
     executed = [program for each in sums for program in list_executed(each)]
     checks: list[tuple[str, ...]] = [
         ("/bin/sh", "-c", text)

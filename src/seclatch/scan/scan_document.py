@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from seclatch.errors import InputError
+from seclatch.model.document_kind import GZIP, name_content
 from seclatch.model.scan import SCHEMA, Scan
 
 MAX_SIZE = 1 << 28
@@ -48,10 +49,12 @@ def read_scan(path: Path) -> Scan:
 
 def decode_scan(source: str, content: bytes) -> Scan:
     """Decode a file's content; its version is checked before the rest."""
+    if content.startswith(GZIP):
+        raise InputError(source, "byte 0", "compressed (gzip): scans are not", remedy=_REMEDY)
     try:
         head = _read_head(source, content)
         if head.kind != "scan":
-            raise InputError(source, "kind", "not a scan", remedy=_REMEDY)
+            raise _make_kind_error(source, name_content(content), "kind")
         if head.schema != SCHEMA:
             raise InputError(
                 source,
@@ -76,7 +79,13 @@ def _read_head(source: str, content: bytes) -> _ScanHead:
     try:
         return msgspec.json.decode(content, type=_ScanHead)
     except msgspec.ValidationError as error:
+        if what := name_content(content):
+            raise _make_kind_error(source, what) from error
         raise InputError(source, "", f"not a scan: {error}", remedy=_REMEDY) from error
+
+
+def _make_kind_error(source: str, what: str, place: str = "") -> InputError:
+    return InputError(source, place, f"not a scan{what and ', but '}{what}", remedy=_REMEDY)
 
 
 def make_schema() -> dict[str, Any]:

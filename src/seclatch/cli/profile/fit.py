@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -23,6 +23,10 @@ from seclatch.profile.generate.find_gaps import (
     find_scanned_gaps,
 )
 from seclatch.profile.meaning import rule_meaning
+
+if TYPE_CHECKING:
+    from seclatch.model.recording import Recording
+    from seclatch.model.scan import Scan
 
 SCHEMA = "seclatch.profile-fit/1"
 _FILES = click.Path(path_type=Path)
@@ -81,7 +85,7 @@ def command(
         raise click.UsageError("--before is of no use without --scan FILE")
     host = host_from(options)
     read = rule_meaning.read_meaning(read_given_profile(profile, host).profile, host.arch)
-    gaps = _find(read, recordings, scans, before)
+    gaps = _find(read, str(profile), recordings, scans, before)
     if as_json:
         rows = [msgspec.to_builtins(gap) for gap in gaps]
         click.echo(json.dumps({"schema": SCHEMA, "fits": not _counted(gaps), "gaps": rows}))
@@ -92,20 +96,46 @@ def command(
 
 def _find(
     read: rule_meaning.ProfileMeaning,
+    profile: str,
     recordings: tuple[Path, ...],
     scans: tuple[Path, ...],
     before: tuple[Path, ...],
 ) -> list[ProfileGap]:
+    """Find what is denied. Raises SeclatchError for files of another architecture."""
+    from seclatch.profile.generate.match_inputs import require_architecture
     from seclatch.recording.files.recording_file import read_recording
     from seclatch.scan.scan_document import read_scan
 
-    old = [read_scan(path) for path in before]
+    arch = read.arches[0].title
+
+    def read_checked(path: Path) -> Scan:
+        scan = read_scan(path)
+        require_architecture(arch, profile, scan, str(path))
+        return scan
+
+    old = [read_checked(path) for path in before]
     gaps: list[ProfileGap] = []
     for path in recordings:
-        gaps += find_recorded_gaps(read, read_recording(path), str(path))
+        recording = read_recording(path)
+        _require_recorded_on(arch, profile, recording, path)
+        gaps += find_recorded_gaps(read, recording, str(path))
     for path in scans:
-        gaps += find_scanned_gaps(read, read_scan(path), str(path), old)
+        gaps += find_scanned_gaps(read, read_checked(path), str(path), old)
     return gaps
+
+
+def _require_recorded_on(arch: str, profile: str, recording: Recording, path: Path) -> None:
+    """Raise SeclatchError for a recording without the architecture: it would seem to fit."""
+    from seclatch.errors import SeclatchError
+
+    recorded = sorted({host.arch for host in recording.hosts})
+    if recorded and arch not in recorded:
+        raise SeclatchError(
+            f"recorded on another architecture: {path} on {', '.join(recorded)}, and {profile} "
+            f"is read for {arch}",
+            remedy=f"choose the profile's by --arch {recorded[0]}, or record on {arch}",
+            status=2,
+        )
 
 
 def _counted(gaps: list[ProfileGap]) -> list[ProfileGap]:

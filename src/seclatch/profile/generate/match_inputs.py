@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from seclatch.errors import SeclatchError
 from seclatch.model.merge_recordings import identify_images
+from seclatch.model.origin import ContainerImage
 from seclatch.model.recorded_programs import list_executed
 from seclatch.model.recording import Recording
 from seclatch.model.scan import Scan
@@ -38,6 +39,48 @@ def require_one_image(
         _require_scan_of_it(recordings, scan, scan_file)
 
 
+def require_one_architecture(
+    recordings: Mapping[str, Recording], scan: Scan | None = None, scan_file: str = ""
+) -> None:
+    """Raise SeclatchError for recordings of several architectures, or a scan of another one."""
+    recorded: dict[str, str] = {}
+    for name, recording in recordings.items():
+        for host in recording.hosts:
+            recorded.setdefault(host.arch, name)
+    if len(recorded) > 1:
+        (one, first), (other, second) = list(recorded.items())[:2]
+        raise SeclatchError(
+            f"recorded on different architectures: {first} on {one}, {second} on {other}",
+            remedy="make a profile of each, or one that has both by `generate --also ARCH`",
+            status=2,
+        )
+    for arch, name in recorded.items():
+        require_architecture(arch, name, scan, scan_file)
+
+
+def require_architecture(arch: str, name: str, scan: Scan | None, scan_file: str) -> None:
+    """Raise SeclatchError for a scan that has programs of other architectures alone."""
+    scanned = sorted({program.arch for program in scan.programs}) if scan else []
+    if scanned and arch not in scanned:
+        raise SeclatchError(
+            f"the scan is of another architecture: {scan_file} of {', '.join(scanned)}, "
+            f"{name} of {arch}",
+            remedy="scan the programs of that architecture (`scan --arch`)",
+            status=2,
+        )
+
+
+def describe_other_image(
+    images: Iterable[ContainerImage], scan: Scan
+) -> Iterator[tuple[str, str, str]]:
+    """Yield name and digest of recorded images that are not the scanned one, and its digest."""
+    scanned = {*scan.digests, scan.digest} - {""}
+    for image in images:
+        recorded = {image.id, image.digest} - {""}
+        if scanned and recorded and not scanned & recorded:
+            yield image.name, sorted(recorded)[0], sorted(scanned)[0]
+
+
 def _require_one_name(recordings: Mapping[str, Recording]) -> None:
     """Raise SeclatchError for containers of different names: init container and sidecar, say."""
     names: dict[tuple[str, ...], str] = {}
@@ -54,18 +97,14 @@ def _require_one_name(recordings: Mapping[str, Recording]) -> None:
 
 
 def _require_scan_of_it(recordings: Mapping[str, Recording], scan: Scan, scan_file: str) -> None:
-    scanned = {*scan.digests, scan.digest} - {""}
     for name, recording in recordings.items():
-        for image in recording.images:
-            recorded = {image.id, image.digest} - {""}
-            if scanned and recorded and not scanned & recorded:
-                raise SeclatchError(
-                    f"the scan is of another image than the recording: {scan_file} of "
-                    f"{scan.source} {sorted(scanned)[0]}, {name} of {image.name} "
-                    f"{sorted(recorded)[0]}",
-                    remedy=f"scan the image that was recorded; {_REMEDY}",
-                    status=2,
-                )
+        for image, recorded, scanned in describe_other_image(recording.images, scan):
+            raise SeclatchError(
+                f"the scan is of another image than the recording: {scan_file} of "
+                f"{scan.source} {scanned}, {name} of {image} {recorded}",
+                remedy=f"scan the image that was recorded; {_REMEDY}",
+                status=2,
+            )
 
 
 def list_unscanned(recordings: Iterable[Recording], scan: Scan) -> list[str]:

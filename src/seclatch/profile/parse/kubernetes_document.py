@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from seclatch.model import errno
+from seclatch.model.document_kind import name_document
 from seclatch.model.quoted_text import quote_text
 from seclatch.profile.parse.text_position import (
     MAX_DIGITS,
@@ -148,7 +149,11 @@ def _spec(document: Any) -> Any:
     if not is_map or document.get("kind") != "SeccompProfile":
         listed = is_map and document.get("kind") == "List"  # of `kubectl get` without a name
         remedy = "write one of the list's items to a file of its own" if listed else ""
-        raise FormatError((), "neither a JSON profile nor a Kubernetes SeccompProfile", remedy)
+        rule = "neither a JSON profile nor a Kubernetes SeccompProfile"
+        if what := name_document(document):
+            rule = f"not a profile, but {what}"
+            remedy = "`seclatch generate` makes a profile of a recording and a scan"
+        raise FormatError((), rule, remedy)
     if not str(document.get("apiVersion", "")).startswith(GROUP):
         raise FormatError((), f"the SeccompProfile's apiVersion is not of {GROUP}*")
     spec = document.get("spec")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from seclatch.model.document_kind import name_document
 from seclatch.model.profile import Profile
 from seclatch.model.quoted_text import quote_text
 from seclatch.profile.parse import json_shapes, profile_source, text_position
@@ -152,8 +153,9 @@ def check_keys(raw: Any) -> None:
     if not isinstance(raw, dict) or not raw:
         return
     if not any(key.lower() in known for key in raw):
-        rule = "none of a profile's keys is there: not a profile"
-        remedy = "of a recording `seclatch generate` makes one" if "schema" in raw else ""
+        what = name_document(raw)
+        rule = f"not a profile{what and f', but {what}'}: none of a profile's keys is there"
+        remedy = "`seclatch generate` makes one of a recording" if "schema" in raw else ""
         raise text_position.FormatError((), rule, remedy)
     _check_case(raw, known, ())
     rule_keys = {key.lower(): key for key in json_shapes.Syscall.__struct_encode_fields__}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seclatch.errors import InputError
+from seclatch.model.document_kind import GZIP
 from seclatch.profile.parse.default_documents import NAMES, read_default
 
 MAX_SIZE = 2 << 20
@@ -66,6 +67,9 @@ def read_source(path: Path) -> ProfileSource:
         raise InputError(str(path), "", f"cannot read it: {error.strerror}") from error
     if len(source.data) > MAX_SIZE:
         raise InputError(source.name, "", f"larger than {MAX_SIZE >> 20} MiB: not a profile")
+    if source.data.startswith(GZIP):
+        remedy = "unpack it (gunzip); `seclatch generate` makes a profile of a recording"
+        raise InputError(source.name, "byte 0", "compressed (gzip): not a profile", remedy=remedy)
     return source
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from seclatch.data import DATA
 from seclatch.errors import InputError, SeclatchError
+from seclatch.model.document_kind import GZIP, name_content
 from seclatch.model.recording import SCHEMA, Recording
 from seclatch.model.recording_sums import RecordingSums
 from seclatch.output import result_file as file
@@ -29,7 +30,6 @@ _PROFILE_REMEDY = (
     f"{_REMEDY}; a profile goes to `report --profile FILE`, `generate --base FILE`, or "
     "`seclatch profile check FILE`"
 )
-_GZIP = b"\x1f\x8b"
 _PREFIX_SIZE = (
     4096  # bytes that must look like a recording before more is read: /dev/zero has no end
 )
@@ -86,7 +86,7 @@ def _read(path: Path) -> bytes:
     try:
         with _open(path) as file:
             content = file.read(_PREFIX_SIZE)
-            if content.startswith(_GZIP) or content.lstrip()[:1] == b"{":
+            if content.startswith(GZIP) or content.lstrip()[:1] == b"{":
                 content += file.read(MAX_SIZE)
     except OSError as error:
         raise InputError(str(path), "", error.strerror or "cannot be read") from error
@@ -95,7 +95,7 @@ def _read(path: Path) -> bytes:
 
 def unpack(path: Path, content: bytes) -> bytes:
     """Decompress a file's content if it is compressed. Raises InputError."""
-    if content.startswith(_GZIP):
+    if content.startswith(GZIP):
         content = _decompress(path, content)
     if len(content) > MAX_SIZE:
         raise InputError(str(path), "", "larger than any recording")
@@ -124,27 +124,15 @@ class _RecordingHead(msgspec.Struct):
     kind: str = ""
 
 
-def _is_profile(content: bytes) -> bool:
-    """Return whether it is a profile, or a config.json with one."""
-    try:
-        value = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return isinstance(value, dict) and ("defaultAction" in value or "linux" in value)
-
-
 def _require_version(source: str, content: bytes) -> None:
     try:
         head = msgspec.json.decode(content, type=_RecordingHead)
     except msgspec.ValidationError as error:
-        if _is_profile(content):
-            raise InputError(
-                source, "", "not a recording, but a profile", remedy=_PROFILE_REMEDY
-            ) from error
-        raise InputError(source, "", f"not a recording: {error}", remedy=_REMEDY) from error
+        if not (what := name_content(content)):
+            raise InputError(source, "", f"not a recording: {error}", remedy=_REMEDY) from error
+        raise _make_kind_error(source, what) from error
     if head.kind:
-        what = ", but a scan" if head.kind == "scan" else ""
-        raise InputError(source, "", f"not a recording{what}", remedy=_REMEDY)
+        raise _make_kind_error(source, name_content(content))
     if head.schema != SCHEMA:
         raise InputError(
             source,
@@ -152,6 +140,11 @@ def _require_version(source: str, content: bytes) -> None:
             f"version {head.schema} of the format, this seclatch reads {SCHEMA}",
             remedy="use the seclatch that recorded it, or record again",
         )
+
+
+def _make_kind_error(source: str, what: str) -> InputError:
+    remedy = _PROFILE_REMEDY if what == "a profile" else _REMEDY
+    return InputError(source, "", f"not a recording{what and ', but '}{what}", remedy=remedy)
 
 
 def _decompress(path: Path, content: bytes) -> bytes:
