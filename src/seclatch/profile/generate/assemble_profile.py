@@ -24,7 +24,7 @@ from seclatch.profile.generate.generate_profile import (
 )
 from seclatch.profile.generate.join_scan import JoinedProfile, JoinPolicy, JoinVerdict, join_scan
 from seclatch.profile.generate.limit_arguments import make_argument_limit
-from seclatch.profile.generate.match_inputs import list_unscanned
+from seclatch.profile.generate.match_inputs import describe_unscanned, list_unscanned
 from seclatch.profile.generate.narrow_arguments import recorded_values
 from seclatch.profile.generate.recorded_limit import RecordedLimit, find_limits
 from seclatch.profile.generate.running_phase import RunningPhase, select_running
@@ -36,7 +36,6 @@ from seclatch.profile.generate.scanned_arguments import (
     read_scanned_arguments,
 )
 
-_MOST = 10
 _EXECUTE = ("execve", "execveat")
 
 
@@ -83,30 +82,42 @@ def assemble_profile(recordings: Sequence[Recording], options: AssemblyOptions) 
         recordings = running.recordings
     recording = merge_recordings(recordings)
     scanned = _read_scanned(recording, recordings, stages, options)
-    narrow = options.generator.narrow
     options = replace(options, generator=replace(options.generator, scanned=scanned))
     made = generate_profile(recording, options.generator)
     warnings = [*(running.describe() if running else ()), *made.warnings]
     done = AssembledProfile(made.profile, warnings, made, recording, stages, running)
     if options.scan is not None:
-        done.warnings += _about_unscanned(recordings, options.scan)
-        boot_only = running.boot_only if running else None
-        done.joined = join_scan(
-            made.profile, made.recorded, options.scan, options.policy, boot_only
-        )
-        done.warnings += done.joined.warnings
-        done.profile = done.joined.profile
+        _join(done, recordings, options.scan, options.policy)
     if scanned is not None:
-        done.scanned = scanned if narrow else _select_scanned(done, scanned, options)
-    if done.joined is not None and done.scanned is not None and narrow:
-        added = {row.name for row in done.joined.rows if row.verdict is JoinVerdict.PLAUSIBLE}
-        done.profile = narrow_added(done.profile, added, done.scanned)
+        _compare(done, scanned, options)
     if options.generator.base is None:
         done.completed = _complete(done, recordings, options)
         done.warnings += done.completed.warnings
         done.profile = done.completed.profile
     done.warnings += _about_scanned(done, options)
     return done
+
+
+def _join(
+    done: AssembledProfile, recordings: Sequence[Recording], scan: Scan, policy: JoinPolicy
+) -> None:
+    """Add the calls of the scan."""
+    done.warnings += describe_unscanned(recordings, scan)
+    boot_only = done.running.boot_only if done.running else None
+    done.joined = join_scan(done.profile, done.made.recorded, scan, policy, boot_only)
+    done.warnings += done.joined.warnings
+    done.profile = done.joined.profile
+
+
+def _compare(done: AssembledProfile, scanned: ScannedArguments, options: AssemblyOptions) -> None:
+    """Choose the constants that count; with `narrow` compare those calls that the scan added."""
+    if not options.generator.narrow:
+        done.scanned = _select_scanned(done, scanned, options)
+        return
+    done.scanned = scanned
+    rows = done.joined.rows if done.joined else ()
+    added = {row.name for row in rows if row.verdict is JoinVerdict.PLAUSIBLE}
+    done.profile = narrow_added(done.profile, added, scanned)
 
 
 def _read_scanned(
@@ -188,12 +199,3 @@ def _limit_arguments(done: AssembledProfile, options: GeneratorOptions) -> Recor
     stages = done.stages | ({Stage.FILTERED_INIT.value} if options.plain else set())
     scanned = None if options.narrow else done.scanned
     return make_argument_limit(done.recording, arches[0], arches, stages, scanned)
-
-
-def _about_unscanned(recordings: Sequence[Recording], scan: Scan) -> Iterator[str]:
-    if programs := list_unscanned(recordings, scan):
-        more = f" and {len(programs) - _MOST} more" if len(programs) > _MOST else ""
-        yield (
-            f"executed while recording, and not scanned: {', '.join(programs[:_MOST])}{more}; "
-            "`seclatch scan --recording FILE` scans them"
-        )

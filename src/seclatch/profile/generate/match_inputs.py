@@ -12,6 +12,7 @@ from seclatch.model.recorded_programs import list_executed
 from seclatch.model.recording import Recording
 from seclatch.model.scan import Scan
 
+_MOST = 10
 _NAME_REMEDY = "choose by `generate --container NAME`, or --any-image if they belong together"
 _REMEDY = "give those of one image, or --any-image if they belong together all the same"
 
@@ -128,6 +129,16 @@ def list_unscanned(recordings: Iterable[Recording], scan: Scan) -> list[str]:
         )
     )
     return sorted(missing)
+
+
+def describe_unscanned(recordings: Iterable[Recording], scan: Scan) -> Iterator[str]:
+    """Say which programs were executed and not scanned."""
+    if programs := list_unscanned(recordings, scan):
+        more = f" and {len(programs) - _MOST} more" if len(programs) > _MOST else ""
+        yield (
+            f"executed while recording, and not scanned: {', '.join(programs[:_MOST])}{more}; "
+            "`seclatch scan --recording FILE` scans them"
+        )
 
 
 def _strip_usr(path: str) -> str:
