@@ -14,10 +14,8 @@ def name_document(value: Any) -> str:
     """Return what a decoded document is, with its article; "" for an unknown one."""
     if not isinstance(value, dict):
         return ""
-    if "defaultAction" in value:
-        return "a profile"
-    if "linux" in value or "ociVersion" in value:
-        return "a bundle's config.json"
+    if "defaultAction" in value or "linux" in value:
+        return "a profile"  # or a bundle's config.json, which has one
     if value.get("kind") in ("scan", "explanation"):
         return "a scan" if value["kind"] == "scan" else "an explanation"
     if isinstance(schema := value.get("schema"), str) and schema.startswith("seclatch."):
