@@ -34,7 +34,11 @@ def make_rootfs(directory: Path, programs: Mapping[str, Path] | None = None) -> 
 
 
 def make_archive(
-    rootfs: Path, target: Path, reference: str = IMAGE, command: Sequence[str] = ("/bin/sh",)
+    rootfs: Path,
+    target: Path,
+    reference: str = IMAGE,
+    command: Sequence[str] = ("/bin/sh",),
+    path: str = "/bin",
 ) -> Path:
     """Pack a root directory as a one-layer image (the format of `docker save`)."""
     layer = pack_layer(rootfs)
@@ -42,7 +46,7 @@ def make_archive(
     config = {
         "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
         "os": "linux",
-        "config": {"Env": ["PATH=/bin"], "Cmd": [*command]},
+        "config": {"Env": [f"PATH={path}"], "Cmd": [*command]},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
     }
     content = json.dumps(config).encode()

@@ -24,7 +24,13 @@ SERVICES = "10.96.0.0/24"
 API = f"https://{ADDRESS}:6443"
 DIRECTORY = Path("/run/kubernetes")
 MASTER, KUBELET = "admin-token", "kubelet-token"
-TOKENS = f"{MASTER},admin,admin,system:masters\n{KUBELET},system:node:{NODE},node,system:nodes\n"
+USERS = ("alice", "bob", "carol")
+"""Users without any rights at first; each has a token of the same name."""
+
+TOKENS = (
+    f"{MASTER},admin,admin,system:masters\n{KUBELET},system:node:{NODE},node,system:nodes\n"
+    + "".join(f"{user},{user},{user}\n" for user in USERS)
+)
 NETWORK = f"""
 set -e
 ip link set lo up
@@ -139,7 +145,8 @@ class Cluster:
         folder = self.host.path(DIRECTORY)
         folder.mkdir()
         (folder / "tokens.csv").write_text(TOKENS)
-        for name, token in (("admin", MASTER), ("kubelet", KUBELET)):
+        users = ((user, user) for user in USERS)
+        for name, token in (("admin", MASTER), ("kubelet", KUBELET), *users):
             (folder / f"{name}.conf").write_text(KUBECONFIG.format(api=API, token=token))
         key = folder / "service-account.key"
         subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.engines.host import PrivateHost
 from tests.engines.installing import Administrator
 from tests.engines.test_pods import restart
 from tests.kubernetes.cluster import NODE, Cluster
+from tests.kubernetes.manifest import make_manifests
 from tests.kubernetes.pods import (
     SLEEP,
     STRICT,
@@ -31,7 +30,6 @@ from tests.kubernetes.pods import (
 )
 
 NAMESPACE, NAME = "seclatch-system", "node"
-IMAGE = f"registry.example/seclatch@sha256:{'0' * 64}"
 ACCOUNT = "/run/secrets/kubernetes.io/serviceaccount"  # /var/run is a link to /run
 ADDRESS = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT_HTTPS": "443"}
 
@@ -39,13 +37,11 @@ ADDRESS = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT_HTTP
 @pytest.fixture
 def manifests(cluster: Cluster, seclatch: Administrator, tmp_path: Path) -> list[dict[str, Any]]:
     """Apply the manifests of a DaemonSet, but for the policies; return them."""
-    key = tmp_path / "key.pub"
-    made = ["openssl", "ecparam", "-genkey", "-name", "prime256v1", "-noout"]
-    private = subprocess.run(made, check=True, capture_output=True).stdout
-    words = ["openssl", "ec", "-pubout", "-out", key]
-    subprocess.run(words, input=private, check=True, capture_output=True)
-    text = seclatch.must("kubernetes", "manifest", "--image", IMAGE, "--key", str(key))
-    found = [each for each in yaml.safe_load_all(text) if not each["kind"].startswith("Validating")]
+    found = [
+        each
+        for each in make_manifests(seclatch, tmp_path)
+        if not each["kind"].startswith("Validating")
+    ]
     cluster.must("delete", "runtimeclass", "seclatch", "--ignore-not-found")  # another selector
     cluster.apply(*found)
     return found

@@ -13,7 +13,7 @@ from seclatch.diagnose.evidence.container_bundles import BundleContainer, Bundle
 from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.diagnose.evidence.script_texts import ScriptReader
 from seclatch.diagnose.evidence.stages_by_name import assign_by_name
-from seclatch.diagnose.evidence.trial_start import QUIETLY, make_trial_command
+from seclatch.diagnose.evidence.trial_start import QUIETLY, make_trial_command, prepare_trial
 from seclatch.model.explanation import Explanation
 from seclatch.model.recording import Recording
 from seclatch.recording.attribution.attribution import drop_unrelated
@@ -140,6 +140,7 @@ def try_container(
 
     `source` of the container is the profile's name for remedies. Raises SeclatchError.
     """
+    prepare_trial()
     quiet = ("--no-new-privs",) if container.no_new_privileges else ()
     plain = () if latched else ("--plain",)
     options = (*plain, "--runtime", runtime, *quiet, "--profile", container.source)

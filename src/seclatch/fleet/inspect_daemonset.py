@@ -12,6 +12,9 @@ from typing import Any
 
 INSPECT_LABELS = {"app.kubernetes.io/name": "seclatch", "app.kubernetes.io/component": "inspect"}
 _NAME = "seclatch-inspect"
+_WORK = "/tmp"  # noqa: S108 (the container's own)
+_RUN_MOUNT = {"name": "run", "mountPath": "/run"}
+"""For the state of the throwaway containers' runtime; what is of the host is mounted below it."""
 # Where the engines' sockets, the runtimes' states, the recordings and logs of the host are. What is
 # missing is made as a directory: so not journald's own, whose presence has it keep logs over a
 # reboot (journald.conf(5), Storage=auto), but those above.
@@ -64,13 +67,15 @@ def _pod(image: str, pull_secret: str) -> dict[str, Any]:
         "name": "inspect",
         "image": image,
         "command": ["sleep", "infinity"],
+        # for the root directory of throwaway containers: root's home is read-only
+        "env": [{"name": "XDG_CACHE_HOME", "value": _WORK}],
         "securityContext": {
             "privileged": True,
             "runAsUser": 0,
             "readOnlyRootFilesystem": True,
         },
         "resources": {"requests": {"cpu": "1m", "memory": "16Mi"}, "limits": {"memory": "1Gi"}},
-        "volumeMounts": [*mounts, {"name": "work", "mountPath": "/tmp"}],  # noqa: S108
+        "volumeMounts": [*mounts, {"name": "work", "mountPath": _WORK}, _RUN_MOUNT],
     }
     pod = {
         "automountServiceAccountToken": False,
@@ -80,6 +85,6 @@ def _pod(image: str, pull_secret: str) -> dict[str, Any]:
         "tolerations": [{"operator": "Exists"}],
         "terminationGracePeriodSeconds": 1,
         "containers": [container],
-        "volumes": [*volumes, {"name": "work", "emptyDir": {}}],
+        "volumes": [*volumes, {"name": "work", "emptyDir": {}}, {"name": "run", "emptyDir": {}}],
     }
     return pod | ({"imagePullSecrets": [{"name": pull_secret}]} if pull_secret else {})

@@ -10,6 +10,7 @@ import pytest
 
 from seclatch.diagnose import explain_pod as module
 from seclatch.diagnose.explain_pod import PodStart, explain_pod
+from seclatch.errors import SeclatchError
 from seclatch.model.explanation import Explanation, FixedProfile, Remedy
 
 PROFILE = {"defaultAction": "SCMP_ACT_ERRNO"}
@@ -62,6 +63,16 @@ def trials(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
     monkeypatch.setattr(module, "try_container", try_container)
     return seen
+
+
+def test_a_trial_that_cannot_be_made_is_no_cause(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With a read-only home the trial's own failure stood for the pod's."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(SeclatchError, match="cannot make the minimal rootfs"):
+        explain_pod(start())
 
 
 def test_remedies_are_a_pod_s(trials: list[tuple[Any, ...]]) -> None:

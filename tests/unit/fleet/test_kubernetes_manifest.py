@@ -183,6 +183,10 @@ def test_inspection_makes_nothing_on_a_host_that_changes_it() -> None:
     [container] = pod["containers"]
     mounts = {one["mountPath"]: one.get("readOnly") for one in container["volumeMounts"]}
     assert mounts["/var/log"] and mounts["/run/log"]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    for path in ("/run", "/tmp"):
+        assert path in mounts and not mounts[path]
+    assert {"name": "XDG_CACHE_HOME", "value": "/tmp"} in container["env"]
 
 
 def list_inspected(wish: ClusterWish) -> list[dict[str, Any]]:

@@ -111,6 +111,17 @@ def try_exec(runtime: str, container: BundleContainer) -> list[IssuedCall]:
         )
 
 
+def prepare_trial() -> None:
+    """Make the root directory of throwaway containers.
+
+    Raises SeclatchError: of a command that makes it, the same text would be taken for the
+    container's.
+    """
+    from seclatch.runtime.container_rootfs import make_minimal_rootfs
+
+    make_minimal_rootfs()
+
+
 def make_trial_command(
     runtime: str, profile: Path, container: BundleContainer, *, latched: bool
 ) -> tuple[str, ...]:
