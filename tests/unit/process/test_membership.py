@@ -116,6 +116,15 @@ def test_trusted_monitors() -> None:
         assert (alone.name, alone.trusted) == ("evil", False)
 
 
+def test_the_monitor_of_an_exec_session_leads_to_the_container_s_bundle() -> None:
+    """Podman's session has a folder of its own below it, without a config.json."""
+    folder = f"/c/{ID}/userdata"
+    words = (*MONITOR[:8], f"{folder}/{'5' * 64}", "-e", "--exec-process-spec", "/p", MONITOR[-1])
+    session = entry(7, 1, "conmon", argv=words)
+    for entries in (by_pid(session), by_pid(entry(2, 1, "conmon", argv=MONITOR), session)):
+        assert find_containers(entries)[ID].bundle.endswith(f"/root{folder}")
+
+
 @pytest.mark.parametrize("identity", ["system.slice", "web", "../x", "a" * 63])
 def test_an_untrusted_monitor_claims_no_other_name(identity: str) -> None:
     """A process in /system.slice would be in a user's "container" else."""

@@ -260,6 +260,8 @@ def _read_conmon(entry: ProcEntry) -> FoundContainer | None:
     if not identity:
         return None
     bundle = options.get("b") or options.get("bundle") or ""
+    if "exec-process-spec" in options and HEXADECIMAL.fullmatch(bundle.rpartition("/")[2]):
+        bundle = bundle.rpartition("/")[0]  # Podman's exec sessions: a folder below the container's
     engine = "podman" if "--exit-command" in entry.argv else "cri-o"
     return FoundContainer(
         identity,
