@@ -22,6 +22,8 @@ PROFILES = "/etc/seclatch/running"
 INSTALL = ("--tighten-annotations",)
 SERVER = "mkdir /tmp/$$; sleep 1; echo serving; exec busybox httpd -f -p 8080"
 
+KILLED = {"running": "web", "ready": "2s", "unready": "stop"}
+
 Log = Callable[[], list[str]]
 
 # Each engine with a runtime of its own and a condition of its own.
@@ -133,6 +135,9 @@ def test_what_happens_to_a_container_that_cannot_be_tightened(installed: Engine,
     start(42, running="absent")
     assert says(log, "not tightened", "absent.json", "under its own profile alone")()
 
+    hit = installed.detach("/bin/sleep", "1000", **annotated(installed, "runc", **KILLED))
+    with_guard = find_supervisors(installed, hit)
+    installed.host.run("kill", "-9", with_guard[0], check=True)
     never = {"running": "web", "ready": "listen:1", "limit": "1s"}
     waits = 'trap "exit 7" TERM; while :; do sleep 0.1; done'
     stopped = installed.detach(
@@ -143,6 +148,41 @@ def test_what_happens_to_a_container_that_cannot_be_tightened(installed: Engine,
     expect(says(log, "was not ready (listen:1) within 1 s", "it is stopped"), log)
     expect(says(log, "was not ready (listen:1) within 1 s", "goes on"), log)
     assert installed.exec(kept, "/bin/mkdir", "/tmp/session").returncode == 0
+    expect(says(log, "its supervisor was killed; another one takes its place"), log)
+    expect(lambda: count_filters(installed, hit) == 2, log)
+
+
+def find_supervisors(engine: Engine, container: str) -> list[str]:
+    """Return the ids on the host of the supervisor and its guard."""
+    identity = engine.must("inspect", "--format", "{{.Id}}", container)
+    found: list[str] = []
+
+    def look() -> bool:
+        found[:] = engine.host.run("pgrep", "-f", f"supervisor [0-9]+ .*{identity}").stdout.split()
+        return len(found) == 2
+
+    wait_until(look, "supervisor and guard")
+    return found
+
+
+def test_a_supervisor_that_is_killed_again_and_again(installed: Engine, log: Log) -> None:
+    """The container is stopped, as it asks to be when it cannot be tightened."""
+    waits = 'trap "exit 7" TERM; while :; do sleep 0.1; done'
+    endless = {**KILLED, "ready": "listen:1"}
+    container = installed.detach("/bin/sh", "-c", waits, **annotated(installed, "runc", **endless))
+    guard = find_supervisors(installed, container)[1]
+    for _ in range(4):
+        [supervisor] = {*find_supervisors(installed, container)} - {guard}
+        installed.host.run("kill", "-9", supervisor, check=True)
+        wait_until(lambda gone=supervisor: not alive(installed, gone), "its end")
+    assert installed.wait(container) == 7
+    expect(says(log, "its supervisor was killed 4 times", "it is stopped"), log)
+
+
+def alive(engine: Engine, pid: str) -> bool:
+    return engine.host.path(f"/proc/{pid}/cmdline").exists() and bool(
+        engine.host.path(f"/proc/{pid}/cmdline").read_bytes()
+    )
 
 
 def test_what_the_engine_and_the_program_say(installed: Engine, log: Log) -> None:

@@ -22,6 +22,7 @@ from seclatch.tighten.automatic.supervise_container import (
     SupervisorSettings,
     supervise,
 )
+from seclatch.tighten.automatic.supervision_guard import SupervisionGuard
 
 ENDED = (1 << 22) - 1
 OTHERS = 5
@@ -51,6 +52,10 @@ def work(limit: float = 0.05) -> Supervision:
     return Supervision(request, NeverReady("x"), SupervisorSettings(), Path("/"), ENDED, 0)
 
 
+def unguarded() -> SupervisionGuard:
+    return SupervisionGuard(lambda _: 0, lambda: None, lambda _: None)
+
+
 def own_container(*_: Any) -> StartedContainer:
     return StartedContainer("c1", os.getpid(), os.pidfd_open(os.getpid()))
 
@@ -74,7 +79,7 @@ def test_a_program_that_hides_its_start_is_stopped(
     monkeypatch: pytest.MonkeyPatch, stopped: list[int]
 ) -> None:
     put(monkeypatch)
-    assert supervise(work()) == 1
+    assert supervise(work(), unguarded()) == 1
     assert stopped == [os.getpid()]
 
 
@@ -82,7 +87,7 @@ def test_one_that_is_there_when_the_wait_ends_is_stopped(
     monkeypatch: pytest.MonkeyPatch, stopped: list[int]
 ) -> None:
     put(monkeypatch, present=False)
-    assert supervise(work(limit=60)) == 1
+    assert supervise(work(limit=60), unguarded()) == 1
     assert stopped == [os.getpid()]
 
 
@@ -90,7 +95,7 @@ def test_a_look_that_fails_does_not_end_the_supervision(
     monkeypatch: pytest.MonkeyPatch, stopped: list[int]
 ) -> None:
     put(monkeypatch, ProcessLookupError(3, "ended"), OSError(24, "too many"), True)
-    assert supervise(work()) == 1  # never ready
+    assert supervise(work(), unguarded()) == 1  # never ready
     assert stopped == [os.getpid()]
 
 
@@ -103,7 +108,7 @@ def test_a_created_container_may_wait_for_its_start(
     monkeypatch.setattr(waiting, "find_unrecognised", lambda *_: None)
     monkeypatch.setattr(waiting, "has_processes", lambda _: next(looks, False))
     monkeypatch.setattr(waiting, "awaits_start", lambda _: True)
-    assert supervise(work(limit=0.0)) == 0
+    assert supervise(work(limit=0.0), unguarded()) == 0
     assert not stopped
 
 

@@ -38,6 +38,7 @@ class StartWait:
     since: int
     limit: float
     notify: Callable[[str], None]
+    at_each_look: Callable[[], None] = lambda: None
     failed: bool = field(default=False, init=False)
 
     def ask(self, question: Callable[[], _Answer], default: _Answer) -> _Answer:
@@ -67,6 +68,7 @@ def await_start(wait: StartWait) -> tuple[StartedContainer | None, str]:
     absent = unseen = 0.0
     while absent < _UNBORN:
         now = time.monotonic()
+        wait.at_each_look()
         if started := wait.find_started():
             return started, ""
         present = wait.ask(lambda: has_processes(wait.identifier), default=True)

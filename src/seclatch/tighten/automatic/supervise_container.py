@@ -38,8 +38,10 @@ from seclatch.tighten.automatic.started_container import (
     StartedContainer,
     read_front_identifier,
 )
+from seclatch.tighten.automatic.supervision_guard import MAX_RESTARTS, Phase, SupervisionGuard
 
 _SUPERVISED, _NOTHING, _REFUSED = b"1", b"0", b"R"
+_REPORT = 3  # the descriptor
 _MAX_REPORT = 500
 _EVERY, _REFRESH = 0.2, 2.0
 
@@ -103,8 +105,18 @@ def main(program: str) -> int:
     except (OSError, SeclatchError) as error:
         return _refuse(error, stop=asks_to_stop(found), identifier=found.identifier)
     os.chdir("/")
+    guard = SupervisionGuard(
+        lambda guard: supervise(supervision, guard),
+        lambda: _stop_unsupervised(supervision),
+        lambda sentence: log(syslog.LOG_WARNING, found.identifier, sentence),
+        report=_REPORT,
+    )
+    try:
+        guard.begin()
+    except OSError as error:
+        return _refuse(error, stop=asks_to_stop(found), identifier=found.identifier)
     _report(_SUPERVISED)
-    return supervise(supervision)
+    return supervise(supervision, guard)
 
 
 def prepare(
@@ -150,16 +162,22 @@ def _check_profile(settings: SupervisorSettings, request: RunningRequest) -> Non
         raise SeclatchError(problem, remedy=remedy)
 
 
-def supervise(work: Supervision) -> int:
+def supervise(work: Supervision, guard: SupervisionGuard) -> int:
     """Wait for the container and its readiness, and tighten it."""
+    status = _supervise(work, guard)
+    guard.phase = Phase.DONE
+    return status
+
+
+def _supervise(work: Supervision, guard: SupervisionGuard) -> int:
     request = work.request
     started = None
     try:
-        started, problem = await_start(_make_wait(work))
+        started, problem = await_start(_make_wait(work, guard))
         if started is None:
             log(syslog.LOG_NOTICE, request.identifier, "not tightened: it was never started")
             return 0
-        problem = problem or _await_ready(work, started)
+        problem = problem or _go_on(work, started, guard)
     except Exception as error:
         problem = str(error) or type(error).__name__
     finally:
@@ -167,15 +185,26 @@ def supervise(work: Supervision) -> int:
     if started is None:
         log(syslog.LOG_ERR, request.identifier, f"not tightened: {problem}")
         return 1
+    guard.renew()
     if not problem and not started.has_ended():
         problem = _tighten(work, started)
+    if problem:
+        guard.phase = Phase.FAILED
     if started.has_ended():
         log(syslog.LOG_INFO, request.identifier, "it has ended before it was tightened")
         return 0
     return _conclude(request, started, problem)
 
 
-def _make_wait(work: Supervision) -> StartWait:
+def _stop_unsupervised(work: Supervision) -> None:
+    """Do what is asked for where the container cannot be tightened; none starts after this."""
+    started, _ = await_start(_make_wait(work, None))
+    if started:
+        problem = f"its supervisor was killed {MAX_RESTARTS + 1} times"
+        _conclude(work.request, started, problem)
+
+
+def _make_wait(work: Supervision, guard: SupervisionGuard | None) -> StartWait:
     identifier = work.request.identifier
     return StartWait(
         identifier,
@@ -183,6 +212,7 @@ def _make_wait(work: Supervision) -> StartWait:
         work.since,
         work.request.limit,
         lambda sentence: log(syslog.LOG_WARNING, identifier, sentence),
+        guard.renew if guard else lambda: None,
     )
 
 
@@ -196,7 +226,18 @@ def _conclude(request: RunningRequest, started: StartedContainer, problem: str) 
     return 1
 
 
-def _await_ready(work: Supervision, started: StartedContainer) -> str:
+def _go_on(work: Supervision, started: StartedContainer, guard: SupervisionGuard) -> str:
+    """Wait until it is ready, where no supervisor before this one got further; or why not."""
+    if guard.phase is Phase.FAILED:
+        return "its supervisor was killed when it could not be tightened"
+    if guard.phase is Phase.WAITING:
+        if problem := _await_ready(work, started, guard):
+            return problem
+        guard.phase = Phase.READY
+    return ""
+
+
+def _await_ready(work: Supervision, started: StartedContainer, guard: SupervisionGuard) -> str:
     """Return "" once it is ready, or has ended; else why it is not."""
     asks = work.request.ready.startswith(("log:", "healthy"))
     began = time.monotonic()
@@ -205,6 +246,7 @@ def _await_ready(work: Supervision, started: StartedContainer) -> str:
         work.condition.begin(client=True)  # it counts from the program's start
     refreshed = 0.0
     while not started.has_ended():
+        guard.renew()
         now = time.monotonic()
         if asks and now - refreshed >= _REFRESH:
             refreshed = now
@@ -262,6 +304,6 @@ def _refuse(error: OSError | SeclatchError, *, stop: bool, identifier: str = "?"
 def _report(report: bytes) -> None:
     """Write the report for the front to descriptor 3, and close it."""
     with contextlib.suppress(OSError):  # the front gave up waiting
-        os.write(3, report)
+        os.write(_REPORT, report)
     with contextlib.suppress(OSError):
-        os.close(3)
+        os.close(_REPORT)
