@@ -73,8 +73,10 @@ static int run_to_syscall(struct injection *injection)
 		err = wait_patiently(injection, &status);
 		if (err)
 			return err;
-		if (!WIFSTOPPED(status))
+		if (!WIFSTOPPED(status)) {
+			injection->ended = status;
 			return ESRCH;
+		}
 		if (WSTOPSIG(status) == SYSCALL_STOP && !(status >> 16))
 			return 0;
 		if (status >> 16 == EVENT_STOP && has_not_moved(injection))

@@ -36,6 +36,7 @@ struct injection {
 	/* Milliseconds to wait for the tracee before it is interrupted; 0: for ever. */
 	int patience;
 	bool interrupted; /* it was */
+	int ended; /* its wait status if it has died meanwhile (wait(2)) */
 };
 
 /* All return 0 or an errno; ESRCH when the tracee has died (then `*status` in inject_call's case

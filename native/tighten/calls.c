@@ -156,6 +156,13 @@ bool is_repeatable(long number, bool compat)
 	return rule->kind >= WAIT && rule->kind != SOCKETCALL;
 }
 
+bool begins_again(const struct task_call *call, bool compat)
+{
+	const struct rule *rule = find_rule(call->number, compat);
+
+	return !rule || rule->number != SYS_restart_syscall;
+}
+
 int restart_errno(const struct task_call *call)
 {
 	enum { COMMAND = 0x7f, LOCK_PI = 6, WAIT_REQUEUE_PI = 11, LOCK_PI2 = 13 }; /* <linux/futex.h> */
@@ -215,6 +222,12 @@ bool is_repeatable(long number, bool compat)
 bool is_vfork(long number, bool compat)
 {
 	(void)number, (void)compat;
+	return false;
+}
+
+bool begins_again(const struct task_call *call, bool compat)
+{
+	(void)call, (void)compat;
 	return false;
 }
 

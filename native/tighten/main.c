@@ -24,6 +24,10 @@ static const char help[] =
 	"  --wait MS            how long to wait for processes that cannot be stopped (10000)\n"
 	"  --no-new-privs auto|never\n"
 	"                       set no_new_privs where the kernel asks for it, or fail there\n"
+	"  --present N          without privileges: the processes have N filters, which stay in force and\n"
+	"                       allow what is injected\n"
+	"  --by-prctl           load by prctl(2), thread by thread: a filter denies seccomp(2)\n"
+	"  --no-restart         a filter denies restart_syscall(2): sleeps begin again\n"
 	"  --dry-run            touch nothing\n"
 	"  --help               this text\n"
 	"\n"
@@ -36,6 +40,7 @@ struct options options;
 
 static struct process known[MAX_MEMBERS];
 static size_t known_count, failed_count;
+static unsigned long long loaded; /* when a filter was loaded last, in clock ticks since boot */
 
 bool is_past(const struct timespec *deadline)
 {
@@ -66,6 +71,8 @@ static const char *name_failure(enum failure failure)
 		[REFUSED] = "refused",
 		[CHANGED] = "interfered",
 		[DIFFERS] = "differs",
+		[DENIED] = "denied",
+		[OTHER_FILTERS] = "other-filters",
 		[TRACER_LOST] = "tracer-lost",
 		[KILLED] = "killed",
 		[TRACER_BUSY] = "tracer-busy",
@@ -79,20 +86,65 @@ static const char *name_failure(enum failure failure)
 	return names[failure];
 }
 
+static bool is_known(pid_t pid)
+{
+	struct task_stat stat;
+
+	for (size_t i = 0; read_task_stat(pid, pid, &stat) && i < known_count; i++)
+		if (known[i].pid == pid && known[i].start == stat.start)
+			return true;
+	return false;
+}
+
 /* A process that was not known before; NULL if it was, or has ended. */
 static struct process *add_process(pid_t pid)
 {
 	struct task_stat stat;
 
-	if (pid == getpid() || !read_task_stat(pid, pid, &stat) || is_gone(pid))
+	if (pid == getpid() || !read_task_stat(pid, pid, &stat) || is_gone(pid) || is_known(pid))
 		return NULL;
-	for (size_t i = 0; i < known_count; i++)
-		if (known[i].pid == pid && known[i].start == stat.start)
-			return NULL;
 	if (known_count == MAX_MEMBERS)
 		return NULL;
 	known[known_count] = (struct process){ .pid = pid, .start = stat.start };
 	return known + known_count++;
+}
+
+static unsigned long long count_ticks(void)
+{
+	unsigned long long rate = (unsigned long long)sysconf(_SC_CLK_TCK);
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (unsigned long long)now.tv_sec * rate +
+	       (unsigned long long)now.tv_nsec * rate / 1000000000;
+}
+
+/* Unsuspended, filters can only be counted.  A process with one more has inherited this one if it was born
+ * after all others were bound; else it may have loaded one of its own: it ends, or is reported. */
+static enum inheritance { UNBOUND_YET, INHERITED, UNDECIDED } judge_inheritance(pid_t pid)
+{
+	struct task_stat stat;
+	unsigned long long count = count_filters(pid, pid);
+
+	if (!options.unsuspended || count == options.present || !read_task_stat(pid, pid, &stat))
+		return UNBOUND_YET;
+	return loaded && count == options.present + 1 && stat.start > loaded + 1 ? INHERITED : UNDECIDED;
+}
+
+static bool bind_or_inherit(struct process *process, enum inheritance inheritance)
+{
+	bool ok;
+
+	if (inheritance == INHERITED)
+		process->present = 1;
+	if (inheritance == UNDECIDED)
+		process->last.failure = OTHER_FILTERS;
+	if (inheritance != UNBOUND_YET)
+		return inheritance == INHERITED;
+	ok = bind_process(process);
+	if (process->loads)
+		loaded = count_ticks();
+	return ok;
 }
 
 static void print_process(const struct process *process, bool ok)
@@ -129,7 +181,8 @@ static bool examine_all(const struct members *members)
 			if (!process || examine_process(process))
 				continue;
 			failed_count++;
-			hopeless |= process->last.failure == NEEDS_NO_NEW_PRIVS;
+			hopeless |= process->last.failure == NEEDS_NO_NEW_PRIVS ||
+				    process->last.failure == OTHER_FILTERS;
 		}
 		if (!failed_count || hopeless || is_past(&options.deadline))
 			return !failed_count;
@@ -151,9 +204,12 @@ static bool bind_all(const struct members *members)
 		bool news = false;
 
 		for (size_t i = 0; i < count; i++) {
-			struct process *process = add_process(pids[i]);
-			bool ok = process && bind_process(process);
+			enum inheritance inheritance = judge_inheritance(pids[i]);
+			bool wait = inheritance == UNDECIDED && !is_past(&options.deadline);
+			struct process *process = wait ? NULL : add_process(pids[i]);
+			bool ok = process && bind_or_inherit(process, inheritance);
 
+			news |= wait && !is_known(pids[i]) && !is_gone(pids[i]);
 			if (process)
 				print_process(process, ok);
 			failed_count += process && !ok;
@@ -241,7 +297,10 @@ static bool read_option(struct arguments *arguments, const char *name, const cha
 		arguments->members.namespace_of = (pid_t)number;
 	else if (!strcmp(name, "--wait"))
 		arguments->wait = number;
-	else
+	else if (!strcmp(name, "--present")) {
+		options.unsuspended = true;
+		options.present = (unsigned long long)number;
+	} else
 		known_name = false;
 	return known_name;
 }
@@ -276,6 +335,14 @@ static int read_arguments(struct arguments *arguments, char **words)
 		}
 		if (!strcmp(*words, "--alone")) {
 			members->alone = true;
+			continue;
+		}
+		if (!strcmp(*words, "--by-prctl")) {
+			options.filter.by_prctl = true;
+			continue;
+		}
+		if (!strcmp(*words, "--no-restart")) {
+			options.never_restart = true;
 			continue;
 		}
 		if (!read_option(arguments, *words, words[1]))
@@ -326,7 +393,8 @@ int main(int argc, char *argv[])
 		return settled ? 0 : UNTOUCHED;
 	}
 	settled = bind_all(&arguments.members);
-	printf("end processes=%zu unbound=%zu settled=%d\n", known_count, failed_count, settled);
+	printf("end processes=%zu unbound=%zu settled=%d loaded=%llu\n", known_count, failed_count,
+	       settled, loaded);
 	if (!known_count)
 		return UNTOUCHED; /* all have ended */
 	return settled && !failed_count ? 0 : UNBOUND;

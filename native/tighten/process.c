@@ -18,6 +18,7 @@ static enum disturbance look(pid_t pid, pid_t tid, bool compat)
 {
 	struct task_stat stat;
 	struct task_call call;
+	enum disturbance found;
 
 	if (!read_task_stat(pid, tid, &stat) || stat.flags & PF_WORKER || strchr("ZXxI", stat.state))
 		return UNFIT;
@@ -28,7 +29,13 @@ static enum disturbance look(pid_t pid, pid_t tid, bool compat)
 	/* stopped by a signal, as by a tracer: the call has its result, but is still shown */
 	if (stat.state == 'T')
 		return RESTARTS;
-	return read_task_call(pid, tid, &call) ? classify_call(&call, compat) : UNFIT;
+	if (!read_task_call(pid, tid, &call))
+		return UNFIT;
+	found = classify_call(&call, compat);
+	if (found != CONTINUES || !options.never_restart)
+		return found;
+	/* one that is in restart_syscall(2) itself could not begin again */
+	return begins_again(&call, compat) ? TIMED : PARTIAL;
 }
 
 /* 0: none. */
@@ -144,7 +151,7 @@ static struct outcome bind_one_of_many(const struct process *process, pid_t tid,
 
 	outcome.failure = wait_for_thread(process->pid, tid, compat);
 	if (!outcome.failure)
-		outcome = bind_thread(process->pid, tid, process->start, false);
+		outcome = bind_thread(process, tid, false);
 	if (outcome.failure == TRACER_LOST && has_died_with_worker(process->pid))
 		outcome.failure = KILLED;
 	return outcome;
@@ -206,9 +213,15 @@ static bool is_passing(const struct outcome *outcome)
 
 static bool attempt(struct process *process, pid_t tid, bool *again)
 {
-	struct outcome outcome = bind_thread(process->pid, tid, process->start, true);
+	struct outcome outcome;
 
+	if (options.filter.by_prctl) { /* which binds the calling thread alone */
+		*again = false;
+		return bind_each_thread(process);
+	}
+	outcome = bind_thread(process, tid, true);
 	*again = is_passing(&outcome);
+	process->cut_short |= outcome.failure == TRACER_LOST;
 	if (outcome.failure == TRACER_LOST && has_died_with_worker(process->pid)) {
 		outcome.failure = KILLED;
 		*again = false;
@@ -281,5 +294,9 @@ bool examine_process(struct process *process)
 	process->no_new_privs = tid && needs_no_new_privs(process->pid, tid);
 	if (process->no_new_privs && options.never_no_new_privs)
 		process->last.failure = NEEDS_NO_NEW_PRIVS;
+	for (size_t i = 0; options.unsuspended && i < count; i++)
+		if (count_filters(process->pid, tids[i]) != options.present &&
+		    !can_be_left_out(process->pid, tids[i]))
+			process->last.failure = OTHER_FILTERS;
 	return !process->last.failure;
 }

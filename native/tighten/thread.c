@@ -48,6 +48,12 @@ static int request(long what, pid_t tid, unsigned long address, const void *data
 	return syscall(SYS_ptrace, what, (long)tid, address, data) ? errno : 0;
 }
 
+/* SUSPEND_SECCOMP takes CAP_SYS_ADMIN in the initial user namespace (ptrace_setoptions()). */
+static unsigned long tracer_options(void)
+{
+	return SYSGOOD | (options.unsuspended ? 0 : SUSPEND_SECCOMP);
+}
+
 /* ---- stop */
 
 static bool is_stuck(const struct tracee *tracee)
@@ -130,6 +136,9 @@ static int look_at_call(struct tracee *tracee)
 	find_interrupted_call(tracee);
 	if (tracee->restart == EINTR)
 		tracee->restart = is_repeatable(tracee->number, tracee->compat) ? RESTARTNOHAND : 0;
+	/* a filter would deny restart_syscall(2), and none is suspended: the sleep begins again */
+	if (tracee->restart == RESTART_BLOCK && options.never_restart)
+		tracee->restart = RESTARTNOINTR;
 	return 0;
 }
 
@@ -214,7 +223,7 @@ static int leave_by_restart(struct injection *injection, struct tracee *tracee)
 		err = set_mask(injection);
 	/* from here on nothing of the thread's is held back, and the filter is on */
 	if (!err)
-		err = request(SET_OPTIONS, tracee->tid, 0, (void *)(long)(SYSGOOD | SUSPEND_SECCOMP));
+		err = request(SET_OPTIONS, tracee->tid, 0, (void *)tracer_options());
 	return err ? err : leave_in_restart(tracee);
 }
 
@@ -226,7 +235,7 @@ static int let_go(struct injection *injection, struct tracee *tracee)
 	int err;
 
 	/* a frozen process is where it was stopped: the kernel continues its call, as after any stop */
-	if (tracee->restart == RESTART_BLOCK && !injection->interrupted)
+	if (tracee->restart == RESTART_BLOCK && !injection->interrupted && !options.unsuspended)
 		return leave_by_restart(injection, tracee);
 	err = set_restart(injection, tracee, &registers);
 	if (!err)
@@ -238,10 +247,18 @@ static int let_go(struct injection *injection, struct tracee *tracee)
 
 /* ---- load */
 
-static bool has_filter(pid_t tid)
+unsigned long long count_filters(pid_t pid, pid_t tid)
+{
+	return read_task_status(pid, tid, "Seccomp_filters:", 10);
+}
+
+/* Unsuspended: whether it was loaded in addition to those that were there. */
+static bool has_filter(pid_t pid, pid_t tid)
 {
 	static unsigned char found[MAX_INSTRUCTIONS * 8];
 
+	if (options.unsuspended)
+		return count_filters(pid, tid) == options.present + 1;
 	for (unsigned long i = 0;; i++) {
 		long length = syscall(SYS_ptrace, (long)GET_FILTER, (long)tid, i, NULL);
 
@@ -297,7 +314,12 @@ static enum failure name_error(int err)
 	}
 }
 
-static void load(struct injection *injection, struct outcome *outcome, bool all_threads)
+static bool is_ended_by_filter(const struct injection *injection)
+{
+	return WIFSIGNALED(injection->ended) && WTERMSIG(injection->ended) == SIGSYS;
+}
+
+static void load(pid_t pid, struct injection *injection, struct outcome *outcome, bool all_threads)
 {
 	const struct abi *abi = registers_abi(&injection->registers);
 	struct filter *filter = &options.filter;
@@ -317,10 +339,12 @@ static void load(struct injection *injection, struct outcome *outcome, bool all_
 	else
 		outcome->failure = name_error(err);
 	outcome->err = err;
-	if (!outcome->failure && !result && !has_filter(injection->pid))
+	if (!outcome->failure && !result && !has_filter(pid, injection->pid))
 		outcome->failure = DIFFERS;
-	if (outcome->failure != GONE && inject_unmap(injection) == ESRCH)
-		outcome->failure = GONE;
+	if (outcome->failure == GONE && is_ended_by_filter(injection))
+		outcome->failure = DENIED;
+	if (!injection->ended && inject_unmap(injection) == ESRCH)
+		outcome->failure = is_ended_by_filter(injection) ? DENIED : GONE;
 }
 
 static enum failure load_and_leave(struct tracee *tracee, struct outcome *outcome, bool all_threads)
@@ -336,7 +360,7 @@ static enum failure load_and_leave(struct tracee *tracee, struct outcome *outcom
 		outcome->failure = err == EBUSY ? PROCESS_IN_CALL : NOT_ENTERED;
 	if (outcome->failure)
 		return outcome->failure;
-	err = request(SET_OPTIONS, tracee->tid, 0, (void *)(long)(SYSGOOD | SUSPEND_SECCOMP | EXITKILL));
+	err = request(SET_OPTIONS, tracee->tid, 0, (void *)(tracer_options() | EXITKILL));
 	if (!err)
 		err = inject_begin_anywhere(&injection, tracee->tid, &tracee->registers, at);
 	if (err)
@@ -345,8 +369,8 @@ static enum failure load_and_leave(struct tracee *tracee, struct outcome *outcom
 	outcome->err = settle_restart(&injection, tracee);
 	outcome->failure = name_error(outcome->err);
 	if (!outcome->failure)
-		load(&injection, outcome, all_threads);
-	if (outcome->failure != GONE && let_go(&injection, tracee) == ESRCH)
+		load(tracee->pid, &injection, outcome, all_threads);
+	if (!injection.ended && let_go(&injection, tracee) == ESRCH)
 		outcome->failure = GONE;
 	return outcome->failure;
 }
@@ -358,9 +382,8 @@ static void leave_untouched(struct tracee *tracee)
 	unsigned long at = registers_pc(&tracee->registers) -
 			   registers_abi(&tracee->registers)->enter_length;
 
-	if (!restarts_from_stop(tracee)) {
-		request(SET_OPTIONS, tracee->tid, 0,
-			(void *)(long)(SYSGOOD | SUSPEND_SECCOMP | EXITKILL));
+	if (!restarts_from_stop(tracee) && !options.unsuspended) {
+		request(SET_OPTIONS, tracee->tid, 0, (void *)(tracer_options() | EXITKILL));
 		if (inject_begin_anywhere(&untouched, tracee->tid, &tracee->registers, at))
 			return;
 		untouched.patience = PATIENCE;
@@ -380,7 +403,7 @@ static void leave_untouched(struct tracee *tracee)
 static enum failure seize(const struct tracee *tracee, unsigned long long start, struct outcome *outcome)
 {
 	struct task_stat stat;
-	int err = request(SEIZE, tracee->tid, 0, (void *)(long)(SYSGOOD | SUSPEND_SECCOMP));
+	int err = request(SEIZE, tracee->tid, 0, (void *)tracer_options());
 
 	outcome->err = err;
 	if (err)
@@ -393,13 +416,25 @@ static enum failure seize(const struct tracee *tracee, unsigned long long start,
 	return NONE;
 }
 
-static struct outcome bind_here(pid_t pid, pid_t tid, unsigned long long start, bool all_threads)
+/* A thread that has one more may have loaded that itself a moment ago: it is this one only if an attempt was
+ * cut short, or if the thread was created by one that has it. */
+static bool has_other_filters(const struct process *process, const struct outcome *outcome,
+			      bool all_threads)
+{
+	if (!options.unsuspended)
+		return false;
+	if (outcome->present)
+		return all_threads && !process->cut_short;
+	return count_filters(process->pid, outcome->tid) != options.present;
+}
+
+static struct outcome bind_here(const struct process *process, pid_t tid, bool all_threads)
 {
 	struct outcome outcome = { .tid = tid, .number = -1 };
-	struct tracee tracee = { .pid = pid, .tid = tid, .number = -1 };
+	struct tracee tracee = { .pid = process->pid, .tid = tid, .number = -1 };
 	int err;
 
-	outcome.failure = seize(&tracee, start, &outcome);
+	outcome.failure = seize(&tracee, process->start, &outcome);
 	if (outcome.failure)
 		return outcome;
 	err = stop_well(&tracee);
@@ -413,11 +448,13 @@ static struct outcome bind_here(pid_t pid, pid_t tid, unsigned long long start, 
 	/* PARTIAL: it was chosen when it was stopped, and a SIGCONT came just then */
 	outcome.short_count = (outcome.disturbance == RUNS || outcome.disturbance == PARTIAL) &&
 			      has_short_count(&tracee);
-	outcome.present = has_filter(tid);
-	if (!outcome.present)
+	outcome.present = has_filter(process->pid, tid);
+	if (has_other_filters(process, &outcome, all_threads))
+		outcome.failure = OTHER_FILTERS;
+	if (!outcome.present && !outcome.failure)
 		load_and_leave(&tracee, &outcome, all_threads);
 	if (outcome.present || outcome.failure == NEEDS_NO_NEW_PRIVS || outcome.failure == NOT_ENTERED ||
-	    outcome.failure == PROCESS_IN_CALL)
+	    outcome.failure == PROCESS_IN_CALL || outcome.failure == OTHER_FILTERS)
 		leave_untouched(&tracee);
 	outcome.pause = tracee.pause ? tracee.pause : microseconds_since(&tracee.since);
 	return outcome;
@@ -425,7 +462,7 @@ static struct outcome bind_here(pid_t pid, pid_t tid, unsigned long long start, 
 
 /* ---- the process that traces */
 
-static void work(int report, pid_t pid, pid_t tid, unsigned long long start, bool all_threads)
+static void work(int report, const struct process *process, pid_t tid, bool all_threads)
 {
 	struct sched_param urgent = { .sched_priority = 1 };
 	struct outcome outcome;
@@ -434,7 +471,7 @@ static void work(int report, pid_t pid, pid_t tid, unsigned long long start, boo
 	sigfillset(&signals);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	sched_setscheduler(0, SCHED_FIFO, &urgent); /* the program waits for us */
-	outcome = bind_here(pid, tid, start, all_threads);
+	outcome = bind_here(process, tid, all_threads);
 	_exit(write(report, &outcome, sizeof outcome) != sizeof outcome);
 }
 
@@ -449,7 +486,7 @@ static int milliseconds_left(void)
 	return left < 0 ? GRACE : (int)left + GRACE;
 }
 
-struct outcome bind_thread(pid_t pid, pid_t tid, unsigned long long start, bool all_threads)
+struct outcome bind_thread(const struct process *process, pid_t tid, bool all_threads)
 {
 	struct outcome outcome = { .tid = tid, .number = -1, .failure = TRACER_LOST };
 	struct pollfd answer = { .events = POLLIN };
@@ -460,7 +497,7 @@ struct outcome bind_thread(pid_t pid, pid_t tid, unsigned long long start, bool 
 		return outcome;
 	worker = fork();
 	if (!worker)
-		work(ends[1], pid, tid, start, all_threads);
+		work(ends[1], process, tid, all_threads);
 	close(ends[1]);
 	answer.fd = ends[0];
 	do {

@@ -6,6 +6,10 @@
  * made to call for itself.  The thread is seized with PTRACE_O_SUSPEND_SECCOMP, so whatever its
  * present filters deny does not matter.
  *
+ * Unsuspended (--present) that takes no privilege: the present filters judge what is injected, and the
+ * caller has found out that they allow it.  Filters cannot be read then, only counted
+ * (/proc/PID/status, Linux 5.9).
+ *
  *  main.c      options; all processes, until no new one appears
  *  members.c   which processes
  *  procfs.c    what /proc says about a thread
@@ -33,6 +37,9 @@ struct options {
 	struct filter filter;
 	bool never_no_new_privs; /* fail where the kernel would ask for it */
 	bool dry_run;
+	bool unsuspended;
+	unsigned long long present; /* unsuspended: so many filters have all processes */
+	bool never_restart; /* unsuspended: a filter denies restart_syscall(2) */
 	struct timespec deadline; /* of waiting for processes that cannot be stopped */
 };
 extern struct options options;
@@ -92,6 +99,8 @@ enum disturbance classify_call(const struct task_call *call, bool compat);
 bool is_repeatable(long number, bool compat);
 /* The errno with which the kernel restarts it.  Only for arm64, which does not show its own answer. */
 int restart_errno(const struct task_call *call);
+/* Can a sleep be made again from its start, for want of restart_syscall(2)? */
+bool begins_again(const struct task_call *call, bool compat);
 bool is_vfork(long number, bool compat);
 bool continues_by_restart(const struct task_call *call);
 const char *name_disturbance(enum disturbance disturbance);
@@ -108,6 +117,8 @@ enum failure {
 	REFUSED, /* the kernel refuses: errno of mmap(2), prctl(2) or seccomp(2) */
 	CHANGED, /* another process or thread has written to the memory or registers used */
 	DIFFERS, /* the filter is not there afterwards */
+	DENIED, /* unsuspended: a filter has ended it for an injected call */
+	OTHER_FILTERS, /* unsuspended: it has others than all have */
 	TRACER_LOST, /* the worker was killed */
 	KILLED, /* it ended when the worker was killed (PTRACE_O_EXITKILL) */
 	TRACER_BUSY, /* it is still waiting for the thread, in a call that takes long */
@@ -130,8 +141,12 @@ struct outcome {
 	long long pause; /* microseconds */
 };
 
+struct process;
+
 /* In a process of its own; the tracing has ended when this returns, but with TRACER_BUSY. */
-struct outcome bind_thread(pid_t pid, pid_t tid, unsigned long long start, bool all_threads);
+struct outcome bind_thread(const struct process *process, pid_t tid, bool all_threads);
+/* /proc/PID/task/TID/status */
+unsigned long long count_filters(pid_t pid, pid_t tid);
 /* Needs a filter no_new_privs in this thread? */
 bool needs_no_new_privs(pid_t pid, pid_t tid);
 
@@ -142,6 +157,7 @@ struct process {
 	unsigned long long start;
 	size_t threads, loads, present;
 	bool no_new_privs;
+	bool cut_short; /* an attempt was, and may have loaded the filter */
 	struct outcome last;
 	long long pause; /* the longest */
 };

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
+import stat
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,15 @@ from tests.engines.image import IMAGE
 
 UID = 2000
 HOME = Path("/run/rootless")
+_ENVIRONMENT = {
+    "HOME": str(HOME),
+    "XDG_RUNTIME_DIR": f"/run/user/{UID}",
+    "SECLATCH_LOG": str(HOME / "starts"),
+}
+_BECOME = (
+    *("setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups"),
+    *("sh", "-c", f'cd {HOME} && exec "$@"', "sh"),
+)
 
 
 @dataclass
@@ -40,15 +52,12 @@ class Rootless:
 
     def run(self, *words: str | os.PathLike[str], **options: Any) -> Any:
         """Run a command as the user."""
-        env = {
-            "HOME": str(HOME),
-            "XDG_RUNTIME_DIR": f"/run/user/{UID}",
-            "SECLATCH_LOG": str(HOME / "starts"),
-            **options.pop("env", {}),
-        }
-        become = ["setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups"]
-        enter = ["sh", "-c", f'cd {HOME} && exec "$@"', "sh"]
-        return self.host.run(*become, *enter, *words, env=env, **options)
+        env = {**_ENVIRONMENT, **options.pop("env", {})}
+        return self.host.run(*_BECOME, *words, env=env, **options)
+
+    def spawn(self, *words: str | os.PathLike[str]) -> subprocess.Popen[bytes]:
+        """Start a command as the user, without output."""
+        return self.host.spawn(*_BECOME, *words, log=Path(os.devnull), env=_ENVIRONMENT)
 
     def podman(self, *words: str | os.PathLike[str], **options: Any) -> Any:
         """Run the user's podman, without cgroups: this user has no delegated one."""
@@ -75,6 +84,23 @@ class Rootless:
             options += ["--security-opt", "no-new-privileges"]
         return self.podman("--runtime", runtime, *verb, *options, *words, IMAGE, *command)
 
+    def allow_to_execute(self, *programs: Path) -> None:
+        """Let the user reach these programs: on this host alone, folders get the mode that takes.
+
+        Python of a checkout may be below root's home directory, which others may not enter.
+        """
+        folders = {folder for path in programs for each in _follow(path) for folder in each.parents}
+        closed = sorted(folder for folder in folders if not folder.stat().st_mode & stat.S_IXOTH)
+        for number, folder in enumerate(closed):
+            script = f"""
+                cd {shlex.quote(str(folder))}; layers=/run/overlay/open{number}
+                mkdir -p $layers/upper $layers/work
+                options=lowerdir=.,upperdir=$layers/upper,workdir=$layers/work
+                mount -t overlay overlay -o $options "$PWD"
+                chmod o+x "$PWD"
+            """
+            self.host.run("sh", "-ec", script, check=True)
+
     def file(self, name: str, content: str) -> Path:
         """Write a file that the user owns; return its path inside."""
         path = self.host.path(HOME / name)
@@ -90,3 +116,11 @@ class Rootless:
         lines = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)
         return [json.loads(line)["road"] for line in lines]
+
+
+def _follow(path: Path) -> list[Path]:
+    """Return the path, and what each symbolic link on the way leads to."""
+    found = [path]
+    while found[-1].is_symlink():
+        found.append(found[-1].parent / found[-1].readlink())
+    return [*found, path.resolve()]

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.engines.engine import Engine
-from tests.engines.host import ENVIRONMENT, wait_until
+from tests.engines.host import ENVIRONMENT
 from tests.engines.rootless import Rootless
 from tests.engines.test_record_container import comes_from, detach, host_pid, word_for
 from tests.engines.test_rootless import root, user  # noqa: F401 (fixtures)
-from tests.latch.oci import SCRIPTS
+from tests.latch.oci import SCRIPTS, wait_until
 from tests.tighten.binding import count_filters
+
+Starter = Callable[..., tuple[Callable[..., Any], Callable[[], int]]]
 
 SECLATCH = str(SCRIPTS / "seclatch")
 # Counts in its own memory, with a child at a time; it prints on a signal, without an exec.
 COUNTS = "n=0; trap 'echo $n' USR1; while :; do n=$((n+1)); /bin/sleep 0.05; done"
 
+RUNNING = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 12}],
+}
+
 
 @pytest.fixture
 def running(tmp_path: Path) -> Path:
     """Write a profile that takes mkdir away."""
-    rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 12}
     path = tmp_path / "running.json"
-    path.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}))
+    path.write_text(json.dumps(RUNNING))
     return path
 
 
@@ -142,17 +151,132 @@ def test_root_tightens_a_user_s_container(
     assert count_filters(pid) == before + 1
 
 
-def test_in_a_user_namespace_it_is_refused_with_the_reason(
-    of_user: tuple[Rootless, str, int], running: Path
+@pytest.fixture(scope="module")
+def able(user: Rootless) -> Rootless:
+    """Let the user execute what this test run does."""
+    user.allow_to_execute(Path(sys.executable), Path(SECLATCH))
+    return user
+
+
+@pytest.fixture
+def own(able: Rootless) -> Iterator[Starter]:
+    """Start containers of the user's podman; yield what starts one.
+
+    It returns the user's own `seclatch tighten` of that container, and a way to its first process.
+    """
+    names: list[str] = []
+
+    def start(script: str, profile: object = None) -> tuple[Callable[..., Any], Callable[[], int]]:
+        name = f"own-{len(names)}"
+        names.append(name)
+        file = able.file(f"{name}.json", json.dumps(profile)) if profile else None
+        words = ("--name", name)
+        verb = ("run", "--detach")
+        made = able.container("crun", "/bin/sh", "-c", script, profile=file, verb=verb, words=words)
+        assert made.returncode == 0, made.stderr
+        running = able.file("running.json", json.dumps(RUNNING))
+
+        def tighten_own(*more: str, before: Sequence[str] = ()) -> Any:
+            words = (SECLATCH, "tighten", name, "--profile", running, "--now", *more)
+            return able.run(*before, *words)
+
+        def find_first() -> int:
+            shown = able.podman("inspect", "--format", "{{.State.Pid}}", name)
+            return _find_pid(able, shown.stdout.strip())
+
+        return tighten_own, find_first
+
+    yield start
+    for name in names:
+        able.podman("rm", "--force", "--time", "0", name)
+
+
+TRAFFIC = """
+echo hello >/tmp/page; busybox httpd -p 8080 -h /tmp
+while :; do
+  if busybox wget -qO- http://127.0.0.1:8080/page | grep -q hello; then echo >>/tmp/served
+  else echo >>/tmp/failed; fi
+done
+"""
+
+
+def test_a_user_tightens_an_own_container(own: Starter, able: Rootless) -> None:
+    """Under Podman's default profile and traffic: no request fails; a later session is bound."""
+    tighten_own, find_first = own(TRAFFIC)
+    pid = find_first()
+    folder = Path(f"/proc/{pid}/root/tmp")
+    wait_until((folder / "served").exists, "a request")
+    done = tighten_own()
+    assert done.returncode == 0, done.stderr
+    assert "the kernel accepted the filter, and counts 2" in done.stderr
+    assert count_filters(pid) == 2
+    served = (folder / "served").stat().st_size
+    wait_until(lambda: (folder / "served").stat().st_size > served + 5, "more requests")
+    assert not (folder / "failed").exists()
+
+    again = tighten_own("--json", before=("podman", "unshare"))
+    assert again.returncode == 0, again.stderr
+    assert {each["state"] for each in json.loads(again.stdout)["processes"]} == {"present"}
+    with able.spawn("podman", "exec", "own-0", "sleep", "9"):
+        session = wait_until(lambda: _find_named("sleep", pid), "the session")
+        assert count_filters(session) == 1
+        assert tighten_own().returncode == 0
+        assert (count_filters(session), count_filters(pid)) == (2, 2)
+        os.kill(session, signal.SIGKILL)
+    assert not (folder / "failed").exists()
+
+
+def _find_named(comm: str, beside: int) -> int | None:
+    space = os.stat(f"/proc/{beside}/ns/pid").st_ino  # noqa: PTH116
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (path / "comm").read_text() == f"{comm}\n" and os.stat(  # noqa: PTH116
+                path / "ns/pid"
+            ).st_ino == space:
+                return int(path.name)
+    return None
+
+
+def test_where_the_present_profile_denies_what_is_injected(
+    own: Starter,
 ) -> None:
-    """As root of one's own namespace (podman unshare): suspending takes the initial one's."""
-    _, _, pid = of_user
-    before = count_filters(pid)
-    words = ["unshare", "--user", "--map-root-user", SECLATCH, "tighten", str(pid)]
-    done = subprocess.run(
-        [*words, "--profile", str(running), "--now"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode != 0
-    assert "CAP_SYS_ADMIN on the host" in done.stderr, done.stderr
-    assert "run it as root on the host" in done.stderr
-    assert count_filters(pid) == before
+    """Both ways to load a filter are named, before anything is touched; one of them will do."""
+    kills = {"names": ["seccomp"], "action": "SCMP_ACT_KILL_PROCESS"}
+    loads = {"index": 0, "value": 22, "op": "SCMP_CMP_EQ"}  # PR_SET_SECCOMP
+    denies = {"names": ["prctl"], "action": "SCMP_ACT_ERRNO", "args": [loads]}
+    both = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [kills, denies]}
+    tighten_own, find_first = own(COUNTS, both)
+    done = tighten_own()
+    assert done.returncode == 125, done
+    for call in ("denies seccomp(SECCOMP_SET_MODE_FILTER)", "denies prctl(PR_SET_SECCOMP)"):
+        assert call in done.stderr
+    assert "nothing was touched" in done.stderr and "run it as root" in done.stderr
+    assert count_filters(find_first()) == 1
+
+    tighten_own, find_first = own(COUNTS, {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [kills]})
+    done = tighten_own()
+    assert done.returncode == 0 and "prctl(2) binds the threads" in done.stderr, done
+    assert count_filters(find_first()) == 2
+
+
+def test_what_a_user_may_not_trace_and_what_is_not_known(able: Rootless, running: Path) -> None:
+    """Another user's process; one with a filter that no configuration tells of."""
+    profile = able.file("running.json", running.read_text())
+    with able.host.spawn("sleep", "1001", log=running.with_suffix(".log")) as process:
+        pid = wait_until(lambda: _find_inside(able, "sleep 1001"), "the process")
+        done = able.run(SECLATCH, "tighten", pid, "--profile", profile, "--now")
+        assert done.returncode == 125, done
+        assert f"process {pid} (sleep) is user 0's" in done.stderr
+        assert "nothing was touched" in done.stderr
+        process.kill()
+    words = (SECLATCH, "apply", "--profile", profile, "--", "sleep", "1002")
+    with able.spawn(*words) as process:
+        pid = wait_until(lambda: _find_inside(able, "sleep 1002"), "the process")
+        done = able.run(SECLATCH, "tighten", pid, "--profile", profile, "--now")
+        assert done.returncode == 125 and f"{pid} (sleep): 1" in done.stderr, done
+        process.kill()
+
+
+def _find_inside(able: Rootless, command: str) -> str:
+    found: str = able.host.run("pgrep", "-fx", command).stdout
+    return found.strip()

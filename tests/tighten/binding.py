@@ -112,14 +112,19 @@ def finish(process: subprocess.Popen[str], timeout: float = 30) -> tuple[int, st
 
 
 def bind_in_flight(
-    program: Path, kind: str, *words: object, before: Sequence[object] = (), seconds: float = 1.0
+    program: Path,
+    kind: str,
+    *words: object,
+    before: Sequence[object] = (),
+    seconds: float = 1.0,
+    **environment: str,
 ) -> tuple[Report, int, str]:
     """Bind a program in such a call; return the report, its exit status and its complaints.
 
     On a busy machine it may end before it can be bound: then with a call that lasts longer.
     """
     for length in (seconds, 5 * seconds, 25 * seconds):
-        with in_flight(program, kind, length) as process:
+        with in_flight(program, kind, length, **environment) as process:
             time.sleep(length * SLOWNESS * (0.1 + 0.3 * random.random()))
             report = tighten(*words, process.pid, before=before)
             ended = process.poll() is not None and process.returncode >= 0

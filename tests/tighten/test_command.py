@@ -237,6 +237,8 @@ def test_without_privileges_it_refuses(compiler: Compiler, tmp_path: Path) -> No
         before = ["unshare", "--user", "--map-root-user"]
         done = seclatch("tighten", process.pid, "--profile", running, "--now", before=before)
         assert done.returncode == 125 and "CAP_SYS_ADMIN on the host" in done.stderr, done
+        assert f"process {process.pid} (pausing) " in done.stderr, done
+        assert "nothing was touched" in done.stderr, done
         process.kill()
 
 

@@ -127,6 +127,9 @@ def command(
     filter of main. With --stay this command goes on until the container ends, and puts the
     filter of their role on new processes, a second after they began. Exec sessions get none.
 
+    Without root a user's own containers can be tightened (rootless Podman), with --now, where
+    their present profile allows the calls that load a filter.
+
     Exit status: 0 all processes are bound, 1 some are not, 2 the input is wrong, 125 nothing was
     changed.
 
@@ -141,7 +144,11 @@ def command(
     from seclatch.cli.shared.result_output import require_stdout
     from seclatch.profile.compile.compile_profile import Runtime
     from seclatch.tighten.run_tighten import TightenOptions
-    from seclatch.tighten.tighten_container import DeniedInRehearsalError, TightenRequest
+    from seclatch.tighten.tighten_container import (
+        DeniedInRehearsalError,
+        TightenRequest,
+        require_permission,
+    )
     from seclatch.tighten.tighten_roles import RoleRequest
 
     require_stdout()
@@ -151,6 +158,8 @@ def command(
         target, first, Runtime(runtime), 0.0 if now else rehearse, insist, options, _notify
     )
     wanted = RoleRequest(request, profiles)
+    if stay:
+        require_permission()
     try:
         report = _tighten(wanted)
     except DeniedInRehearsalError as error:
@@ -169,12 +178,16 @@ def command(
 
 
 def _tighten(wanted: RoleRequest) -> TightenReport:
-    from seclatch.tighten.tighten_container import tighten_container
+    from seclatch.tighten.tighten_container import can_suspend, tighten_container
     from seclatch.tighten.tighten_roles import tighten_roles
 
-    if set(wanted.profiles) == {""}:
+    if set(wanted.profiles) != {""}:
+        return tighten_roles(wanted)
+    if can_suspend():
         return tighten_container(wanted.request)
-    return tighten_roles(wanted)
+    from seclatch.tighten.own_processes import tighten_own_processes
+
+    return tighten_own_processes(wanted.request)
 
 
 def _stay(wanted: RoleRequest, as_json: bool) -> bool:

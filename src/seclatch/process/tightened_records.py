@@ -6,6 +6,7 @@ whose processes have all ended.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -29,12 +30,18 @@ _WRITABLE_BY_OTHERS = 0o022
 
 @dataclass(frozen=True, slots=True)
 class TightenedFilter:
-    """A filter that was put on a running process. `when`: UTC, as in ISO 8601."""
+    """A filter that was put on a running process. `when`: UTC, as in ISO 8601.
+
+    `loaded`: clock ticks since boot; processes created after that have inherited it. `code` is kept
+    where the kernel does not show filters.
+    """
 
     pid: int
     start: int
     digest: str
     when: str
+    loaded: int = 0
+    code: bytes = b""
 
 
 def digest_program(code: bytes) -> str:
@@ -42,10 +49,23 @@ def digest_program(code: bytes) -> str:
     return hashlib.sha256(code).hexdigest()
 
 
+def find_own_folder() -> Path:
+    """Return where the records of this user are: below the user's runtime directory."""
+    base = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
+    return Path(base, "seclatch/tightened")
+
+
 def write_tightened(
-    processes: Iterable[tuple[int, int]], code: bytes, folder: Path = FOLDER
+    processes: Iterable[tuple[int, int]],
+    code: bytes,
+    folder: Path = FOLDER,
+    *,
+    loaded: int = 0,
 ) -> None:
-    """Record processes (id, start time) that were bound now. Raises OSError."""
+    """Record processes (id, start time) that were bound now. Raises OSError.
+
+    With `loaded`, the time of the last load, the program itself is kept, too.
+    """
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     if not _is_ours(folder):
         raise PermissionError(1, "others may write to it", str(folder))
@@ -56,6 +76,8 @@ def write_tightened(
         "filter": digest_program(code),
         "processes": [list(each) for each in processes],
     }
+    if loaded:
+        document |= {"loaded": loaded, "code": base64.b64encode(code).decode()}
     replace_file(folder / f"{time.time_ns()}.json", json.dumps(document).encode())
 
 
@@ -72,10 +94,11 @@ def read_tightened(
 
 
 def _is_ours(folder: Path) -> bool:
-    """Return whether only root may write there."""
+    """Return whether only root may write there, or this user into the user's own."""
+    owner = 0 if folder == FOLDER else os.geteuid()
     with contextlib.suppress(OSError):
         status = folder.lstat()
-        return status.st_uid == 0 and not status.st_mode & _WRITABLE_BY_OTHERS
+        return status.st_uid == owner and not status.st_mode & _WRITABLE_BY_OTHERS
     return False
 
 
@@ -90,7 +113,12 @@ def _read_record(path: Path) -> Iterator[TightenedFilter]:
         document = json.loads(read_file(str(path), _SIZE))
         for pid, start in document["processes"]:
             yield TightenedFilter(
-                int(pid), int(start), str(document["filter"]), str(document["when"])[:40]
+                int(pid),
+                int(start),
+                str(document["filter"]),
+                str(document["when"])[:40],
+                int(document.get("loaded", 0)),
+                base64.b64decode(document.get("code", "")),
             )
 
 

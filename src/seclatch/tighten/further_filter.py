@@ -48,7 +48,7 @@ def compile_further_filter(
     Raises InputError for what cannot be put on a running process.
     """
     if source.is_program:
-        return FurtherFilter(source.name, source.data, 0, _decode(source.data, source.name))
+        return FurtherFilter(source.name, source.data, 0, decode_program(source.data, source.name))
     document = parse_profile(source.text(), source.name)
     if not document.default_action:
         raise InputError(source.name, "", "the empty profile stands for no seccomp at all")
@@ -70,11 +70,12 @@ def compile_further_filter(
             remedy="name fewer architectures, or simplify the conditions",
         )
     flags = sum(_FLAGS.get(name, 0) for name in profile.flags or ())
-    decoded = _decode(compiled.code, source.name)
+    decoded = decode_program(compiled.code, source.name)
     return FurtherFilter(source.name, compiled.code, flags, decoded, profile, compiled.ignored)
 
 
-def _decode(code: bytes, name: str) -> Filter:
+def decode_program(code: bytes, name: str) -> Filter:
+    """Decode a program of this machine's byte order."""
     order: Literal["little", "big"] = "little" if sys.byteorder == "little" else "big"
     return decode_filter(code, name, order)
 

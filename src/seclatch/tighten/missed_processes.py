@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 
 from seclatch.system.procfs import list_threads, read_start
-from seclatch.tighten.run_tighten import MISSED, ProcessOutcome
+from seclatch.tighten.run_tighten import MISSED, ProcessOutcome, make_outcome
 from seclatch.tighten.tighten_target import TightenTarget, list_target_pids
 from seclatch.tighten.verify_bound import find_bound_threads
 
@@ -27,7 +27,7 @@ def find_missed(
     until = time.monotonic() + wait
     while missed := _find_unbound(target, handled, codes):
         if time.monotonic() >= until:
-            return [_describe(pid) for pid in missed]
+            return [make_outcome(pid, "unbound", MISSED) for pid in missed]
         time.sleep(_EVERY)
     return []
 
@@ -43,19 +43,3 @@ def _find_unbound(
             return []  # filters cannot be read here, and the report says so
         unbound &= set(found.unbound)
     return [pid for pid in others if unbound.intersection(list_threads(pid))]
-
-
-def _describe(pid: int) -> ProcessOutcome:
-    return ProcessOutcome(
-        pid=pid,
-        start=read_start(pid),
-        state="unbound",
-        reason=MISSED,
-        errno=0,
-        threads=len(list_threads(pid)),
-        loads=0,
-        disturbance="runs",
-        no_new_privs=False,
-        short_count=False,
-        pause=0,
-    )

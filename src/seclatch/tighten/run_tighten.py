@@ -10,6 +10,7 @@ from pathlib import Path
 
 from seclatch.errors import SeclatchError
 from seclatch.runtime.find_latch import find_latch
+from seclatch.system.procfs import list_threads, read_start
 from seclatch.tighten.further_filter import FurtherFilter
 
 MISSED = "missed"
@@ -39,13 +40,34 @@ class ProcessOutcome:
     pause: int
 
 
+def make_outcome(pid: int, state: str, reason: str) -> ProcessOutcome:
+    """Describe a process that no binding was tried on."""
+    return ProcessOutcome(
+        pid=pid,
+        start=read_start(pid),
+        state=state,
+        reason=reason,
+        errno=0,
+        threads=len(list_threads(pid)),
+        loads=0,
+        disturbance="runs",
+        no_new_privs=False,
+        short_count=False,
+        pause=0,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class TightenOutcome:
-    """All processes. `touched`: bindings were tried; `settled`: no new process appears any more."""
+    """All processes. `touched`: bindings were tried; `settled`: no new process appears any more.
+
+    `loaded`: when a filter was loaded last, in clock ticks since boot.
+    """
 
     processes: tuple[ProcessOutcome, ...]
     touched: bool
     settled: bool
+    loaded: int = 0
 
     @property
     def complete(self) -> bool:
@@ -63,13 +85,15 @@ class TightenOutcome:
 class TightenOptions:
     """`wait`: seconds for processes that cannot be stopped.
 
-    `program`: seclatch-tighten, if it is not that of this installation.
+    `program`: seclatch-tighten, if it is not that of this installation. `unsuspended`: words for
+    it where present filters stay in force.
     """
 
     wait: float = 10.0
     no_new_privs: str = "auto"
     dry_run: bool = False
     program: Path | None = None
+    unsuspended: tuple[str, ...] = ()
 
 
 def run_tighten(
@@ -84,6 +108,7 @@ def run_tighten(
         words += ["--flags", str(further.flags), "--wait", str(int(options.wait * 1000))]
         words += ["--no-new-privs", options.no_new_privs]
         words += ["--dry-run"] if options.dry_run else []
+        words += options.unsuspended
         # In a session of its own: a Ctrl-C for this command must not end a tracer at its work.
         done = subprocess.run(
             [*words, *selector],
@@ -108,8 +133,9 @@ def _read_outcome(done: subprocess.CompletedProcess[bytes]) -> TightenOutcome:
     if not end:
         # Killed: what it reported is true, and the rest is unknown.
         return TightenOutcome(processes, touched=True, settled=False)
-    settled = "settled=1" in end
-    return TightenOutcome(processes, done.returncode != _UNTOUCHED, settled)
+    fields = dict(word.split("=", 1) for word in end.split()[1:])
+    settled, loaded = fields["settled"] == "1", int(fields.get("loaded", "0"))
+    return TightenOutcome(processes, done.returncode != _UNTOUCHED, settled, loaded)
 
 
 def _read_process(line: str) -> ProcessOutcome:

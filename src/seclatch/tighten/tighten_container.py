@@ -26,6 +26,7 @@ from seclatch.tighten.run_tighten import (
     ProcessOutcome,
     TightenOptions,
     TightenOutcome,
+    make_outcome,
     run_tighten,
 )
 from seclatch.tighten.setuid_programs import SetuidPrograms, list_setuid_programs
@@ -93,6 +94,12 @@ class PreparedFilter:
     present: bool
 
 
+def can_suspend() -> bool:
+    """Return whether this process may suspend seccomp for others (ptrace_setoptions())."""
+    mask = int(read_status_line("self", b"CapEff") or b"0", 16)
+    return bool(mask >> _SYS_ADMIN & 1) and _is_initial_namespace()
+
+
 def require_permission() -> None:
     """Raise SeclatchError where nothing can be put on a running process."""
     _require_architecture()
@@ -101,7 +108,7 @@ def require_permission() -> None:
 
 def prepare_filter(request: TightenRequest, target: TightenTarget) -> PreparedFilter:
     """Compile the profile and check the processes; nothing is touched. Raises SeclatchError."""
-    further = _compile(request, target)
+    further = compile_for_target(request, target)
     ready = _examine(request, target, further)
     report = _make_report(request, target, further, ready)
     report.warnings += target.notes
@@ -119,7 +126,7 @@ def put_on(request: TightenRequest, prepared: PreparedFilter) -> TightenReport:
     """Put a prepared filter on its processes, read it back, and record it."""
     report, further = prepared.report, prepared.further
     report.outcome = run_tighten(prepared.target.selector, further, request.options)
-    report.names = {**report.names, **_read_names(report.outcome.processes)}
+    report.names = {**report.names, **read_names(report.outcome.processes)}
     _verify(report, further)
     _record(report, further)
     return report
@@ -138,8 +145,7 @@ def _require_architecture() -> None:
 
 def _require_privileges() -> None:
     """Raise SeclatchError where this process may not suspend seccomp for another."""
-    mask = int(read_status_line("self", b"CapEff") or b"0", 16)
-    if not mask >> _SYS_ADMIN & 1 or not _is_initial_namespace():
+    if not can_suspend():
         raise SeclatchError(
             "putting a filter on other processes takes CAP_SYS_ADMIN on the host: their present "
             "profile is suspended while they load the filter (ptrace(2), "
@@ -162,7 +168,8 @@ def _is_initial_namespace() -> bool:
     return words == ["0", "0", "4294967295"]
 
 
-def _compile(request: TightenRequest, target: TightenTarget) -> FurtherFilter:
+def compile_for_target(request: TightenRequest, target: TightenTarget) -> FurtherFilter:
+    """Compile the profile for the capabilities of the target. Raises SeclatchError."""
     status = read_status(target.first.pid)
     capabilities = name_capabilities(status.capabilities if status else 0)
     given = request.profile
@@ -187,7 +194,7 @@ def _examine(
             status=2,
         )
     if not ready.complete:
-        names = _read_names(ready.processes)
+        names = read_names(ready.processes)
         reasons = "; ".join(explain_failures(ready, names)) or "its processes keep changing"
         raise SeclatchError(
             f"tightening {request.target}: nothing was touched, because not all of its processes "
@@ -201,11 +208,12 @@ def _make_report(
     request: TightenRequest, target: TightenTarget, further: FurtherFilter, ready: TightenOutcome
 ) -> TightenReport:
     return TightenReport(
-        request.target, further.name, target.container, ready, _read_names(ready.processes)
+        request.target, further.name, target.container, ready, read_names(ready.processes)
     )
 
 
-def _read_names(processes: Iterable[ProcessOutcome]) -> dict[int, str]:
+def read_names(processes: Iterable[ProcessOutcome]) -> dict[int, str]:
+    """Return the names of the processes that live."""
     names = {}
     for each in processes:
         status = read_status(each.pid)
@@ -217,6 +225,17 @@ def _read_names(processes: Iterable[ProcessOutcome]) -> dict[int, str]:
 def _are_bound(processes: Iterable[ProcessOutcome], further: FurtherFilter) -> bool:
     found = find_bound_threads((each.pid for each in processes), further.code)
     return isinstance(found, BoundThreads) and bool(found.bound) and not found.unbound
+
+
+def make_present_report(
+    request: TightenRequest, target: TightenTarget, further: FurtherFilter, pids: Iterable[int]
+) -> TightenReport:
+    """Report processes that have the filter by the record of an earlier run."""
+    processes = tuple(make_outcome(pid, "present", "") for pid in pids)
+    outcome = TightenOutcome(processes, touched=False, settled=True)
+    report = _make_report(request, target, further, outcome)
+    report.verified = "recorded as bound by an earlier run, and counted; none was stopped"
+    return report
 
 
 def _mark_present(ready: TightenOutcome) -> TightenOutcome:

@@ -33,6 +33,10 @@ _REASONS = {
     "unstoppable": "it does not stop (state D: it waits for a device?)",
     "frozen": "it is frozen with its control group (docker unpause)",
     "traced": "it is traced by another process (strace, gdb?)",
+    "denied": "one of its filters has ended it for a call that loads the filter: not the one "
+    "of its configuration",
+    "other-filters": "it has other filters than its container's configuration, which cannot "
+    "be read without root",
     "missed": "it was created while the others were bound, and has no filter",
     "": "it is not bound",
 }
@@ -115,6 +119,8 @@ def suggest_remedy(outcome: TightenOutcome) -> str:
     reasons = {each.reason for each in outcome.processes if each.state == "unbound"}
     if reasons & set(_TRANSIENT) or not reasons:
         return "run the command again, with a longer --wait: what is bound already is left alone"
+    if reasons & {"denied", "other-filters"}:
+        return "run it as root on the host, which reads and suspends filters"
     if "no-new-privs" in reasons:
         return "give --no-new-privs auto, or keep the container under its present profile"
     return "end what holds the process (tracer, frozen control group), and run the command again"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seclatch.model.stage import Stage
-from seclatch.recording.trace.assign_stages import assign_stages, find_entry
+from seclatch.recording.trace.assign_stages import assign_stages
 from seclatch.recording.trace.trace import TaskFacts
 from tests.unit.recording.traces import INSIDE, Story, filtered
 
@@ -132,25 +132,6 @@ def test_sessions_of_one_container() -> None:
         (0, True),
         (1, False),
     ]
-
-
-def test_a_session_before_the_program_s_exec_is_of_that_container() -> None:
-    """`start` returns before the container's program is exec'd; a busy host may then be late."""
-    story = Story()
-    shell = story.exec(story.root, "/bin/sh")
-    create = story.exec(story.fork(shell), "/usr/sbin/runc", "create", "id")
-    init = story.fork(create, INSIDE)
-    later = TaskFacts(mounts=2, pids=2, root=2, local_pid=7)
-    runc(story, story.fork(shell), later, "exec")
-    assert find_entry(story.trace) is None, "the container's start is not known yet"
-    program = story.exec(init, "/bin/sleep", facts=INSIDE)
-    sessions = assign_stages(story.trace).sessions
-    assert [(session.container, session.joined) for session in sessions] == [(0, False), (0, True)]
-    assert sessions[0].entry == program
-    assert find_entry(story.trace) is story.trace.segments[program]
-    runc(story, story.fork(shell))  # another one, with the same number
-    sessions = assign_stages(story.trace).sessions
-    assert [session.container for session in sessions] == [0, 0, 1]
 
 
 def test_reused_namespace_number_is_a_new_container() -> None:

@@ -82,10 +82,10 @@ def assign_stages(trace: Trace) -> StageAssignment:
 
 
 def find_entry(trace: Trace) -> Segment | None:
-    """Return the entry of the first container's start, by a followed process; None before that."""
+    """Return the entry into the first container by a followed process; None before that."""
     for entry in _find_entries(trace):
         first = trace.processes[entry.process].segments[0]
-        if trace.segments[first].kind != EventKind.JOINED and not _is_exec_session(trace, entry):
+        if trace.segments[first].kind != EventKind.JOINED:
             return entry
     return None
 
@@ -133,28 +133,7 @@ def _find_entries(trace: Trace) -> list[Segment]:
         segment = trace.segments[number]
         if segment.process not in first and _is_entry(trace, segment):
             first[segment.process] = segment
-    ordered: list[Segment] = []
-    for entry in first.values():
-        if not _is_nested(trace, entry, first):
-            ordered.insert(_find_place(trace, entry, ordered), entry)
-    return ordered
-
-
-def _find_place(trace: Trace, entry: Segment, earlier: list[Segment]) -> int:
-    """Return where an entry belongs: a container's start is before all sessions in it.
-
-    A session may exec sooner: runc's and crun's `start` return before the container's program is
-    exec'd. Sessions after another start belong to that: the number of a mount namespace is reused.
-    """
-    place = len(earlier)
-    if _is_exec_session(trace, entry):
-        return place
-    for number in reversed(range(len(earlier))):
-        if earlier[number].facts.mounts == entry.facts.mounts:
-            if not _is_exec_session(trace, earlier[number]):
-                return len(earlier)
-            place = number
-    return place
+    return [entry for entry in first.values() if not _is_nested(trace, entry, first)]
 
 
 def _is_nested(trace: Trace, entry: Segment, first: dict[int, Segment]) -> bool:
@@ -214,17 +193,6 @@ def _is_front(front: Segment, runtime: Segment) -> bool:
     return front.process == runtime.process and front.argv[1:] == runtime.argv[1:]
 
 
-def _is_exec_session(trace: Trace, entry: Segment) -> bool:
-    """Return whether an entry into a pid namespace is not by its container's first process."""
-    runtime = _find_runtime(trace, entry)
-    return entry.facts.pids != runtime.facts.pids and not _begins_container(entry, runtime)
-
-
-def _begins_container(entry: Segment, runtime: Segment) -> bool:
-    own_pids = entry.facts.pids != runtime.facts.pids
-    return own_pids and (entry.facts.local_pid == 1 or _is_start(runtime))
-
-
 def _find_runtime(trace: Trace, entry: Segment) -> Segment:
     image = _find_previous_image(trace, entry) or entry
     while image.file.startswith(SELF_EXEC_PREFIXES):
@@ -247,7 +215,7 @@ def _make_session(
     """
     joined = runtime.kind == EventKind.JOINED
     own_pids = entry.facts.pids != runtime.facts.pids
-    begins = _begins_container(entry, runtime)
+    begins = own_pids and (entry.facts.local_pid == 1 or _is_start(runtime))
     for session in () if begins else reversed(earlier):
         if trace.segments[session.entry].facts.mounts == entry.facts.mounts:
             return EnteredSession(entry.id, 0 if joined else runtime.id, session.container, True)

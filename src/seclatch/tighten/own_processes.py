@@ -1,0 +1,147 @@
+"""Put a filter on a user's own container or process, without root.
+
+Seccomp cannot be suspended there, and filters cannot be read: the present ones are known by the
+container's configuration and by records, asked beforehand, and counted.
+See docs/decisions/0149-tightening-without-root.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from seclatch.errors import SeclatchError
+from seclatch.model.arch import Arch
+from seclatch.process.tightened_records import find_own_folder, write_tightened
+from seclatch.system.procfs import read_start
+from seclatch.tighten.further_filter import FurtherFilter
+from seclatch.tighten.inherited_filters import (
+    JudgedProcesses,
+    find_uncounted_threads,
+    judge_processes,
+)
+from seclatch.tighten.present_filters import (
+    NamedFilter,
+    choose_method,
+    make_named,
+    read_configured_filters,
+)
+from seclatch.tighten.process_facts import read_process_facts
+from seclatch.tighten.run_tighten import ProcessOutcome, TightenOptions, run_tighten
+from seclatch.tighten.tighten_container import (
+    PreparedFilter,
+    TightenRequest,
+    compile_for_target,
+    make_present_report,
+    prepare_filter,
+    read_names,
+)
+from seclatch.tighten.tighten_report import TightenReport
+from seclatch.tighten.tighten_target import (
+    TightenTarget,
+    find_tighten_target,
+    list_target_pids,
+)
+from seclatch.tighten.traceable_processes import require_traceable
+
+_SHOWN = 6
+
+
+def tighten_own_processes(request: TightenRequest) -> TightenReport:
+    """Put the profile on all processes of a target of this user's. Raises SeclatchError."""
+    _require_architecture()
+    _refuse_rehearsal(request)
+    target = find_tighten_target(request.target)
+    pids = list_target_pids(target)
+    require_traceable(pids)
+    further = compile_for_target(request, target)
+    configured = read_configured_filters(target.first.pid)
+    judged = judge_processes(pids, further.code, int(bool(configured)), find_own_folder())
+    if judged.bound and not judged.unbound:
+        return make_present_report(request, target, further, judged.bound)
+    layers = [make_named(f"the profile put on {each.when}", each.code) for each in judged.layers]
+    chosen = _choose_options(request, judged, [*configured, *layers], further)
+    wanted = replace(request, options=chosen)
+    prepared = prepare_filter(wanted, _select(target, judged))
+    if chosen.dry_run:
+        return prepared.report
+    return _put_on(wanted, prepared, judged)
+
+
+def _require_architecture() -> None:
+    if Arch.native() is not Arch.X86_64:
+        raise SeclatchError(
+            f"putting a filter on running processes of {Arch.native().title} without root: only "
+            "x86_64 is supported",
+            remedy="run it as root on the host",
+        )
+
+
+def _refuse_rehearsal(request: TightenRequest) -> None:
+    if request.rehearsal and not request.options.dry_run:
+        raise SeclatchError(
+            "a rehearsal records the container by eBPF, which takes root",
+            remedy="give --now to put it on without one; `seclatch record -- podman run …` records "
+            "without root, and `seclatch report FILE --profile PROFILE` shows what would be denied",
+            status=2,
+        )
+
+
+def _choose_options(
+    request: TightenRequest,
+    judged: JudgedProcesses,
+    present: list[NamedFilter],
+    further: FurtherFilter,
+) -> TightenOptions:
+    method = choose_method(present, further, read_process_facts(judged.unbound))
+    words = ["--present", str(judged.count)]
+    words += ["--by-prctl"] if method.by_prctl else []
+    words += [] if method.restarts else ["--no-restart"]
+    if method.by_prctl:
+        request.notify("seccomp(2) is denied: prctl(2) binds the threads one by one")
+    if not method.restarts:
+        request.notify(
+            "restart_syscall is denied: a thread that is stopped in a sleep begins it again"
+        )
+    return replace(request.options, unsuspended=tuple(words))
+
+
+def _select(target: TightenTarget, judged: JudgedProcesses) -> TightenTarget:
+    """Return the target without processes that are bound already: their filters cannot be read."""
+    if not judged.bound:
+        return target
+    words = [f"{pid}:{read_start(pid)}" for pid in judged.unbound]
+    return replace(target, selector=("--alone", *words))
+
+
+def _put_on(
+    request: TightenRequest, prepared: PreparedFilter, judged: JudgedProcesses
+) -> TightenReport:
+    report, further = prepared.report, prepared.further
+    report.outcome = run_tighten(prepared.target.selector, further, request.options)
+    report.names = {**report.names, **read_names(report.outcome.processes)}
+    bound = [each for each in report.outcome.processes if each.state in ("bound", "present")]
+    _verify(report, bound, judged.count + 1)
+    try:
+        processes = [(each.pid, each.start) for each in bound]
+        loaded = max(report.outcome.loaded, 1)
+        write_tightened(processes, further.code, find_own_folder(), loaded=loaded)
+    except OSError as error:
+        report.warnings.append(
+            f"{find_own_folder()}: {error.strerror}: no record of this run: another one will not "
+            "know which filters the processes have, and refuse"
+        )
+    return report
+
+
+def _verify(report: TightenReport, bound: list[ProcessOutcome], count: int) -> None:
+    fine, missing = find_uncounted_threads([each.pid for each in bound], count)
+    if missing:
+        report.outcome = replace(report.outcome, settled=False)
+        threads = ", ".join(map(str, missing[:_SHOWN]))
+        report.verified = f"threads with fewer than {count} filters afterwards: {threads}"
+    else:
+        threads = f"{len(fine)} thread{'s' if len(fine) != 1 else ''}"
+        report.verified = (
+            f"the kernel accepted the filter, and counts {count} on {threads}; to read it back "
+            "takes root"
+        )

@@ -1,0 +1,115 @@
+"""What is refused, and known, before a user's own processes are touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from seclatch.errors import SeclatchError
+from seclatch.model.arch import Arch
+from seclatch.process.tightened_records import write_tightened
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.parse.load_profile import parse_profile
+from seclatch.system.procfs import read_start
+from seclatch.tighten.further_filter import FurtherFilter, decode_program
+from seclatch.tighten.inherited_filters import judge_processes
+from seclatch.tighten.own_processes import tighten_own_processes
+from seclatch.tighten.present_filters import NamedFilter, choose_method, make_named
+from seclatch.tighten.process_facts import ProcessFacts
+from seclatch.tighten.tighten_container import TightenRequest
+
+x86_only = pytest.mark.skipif(Arch.native() is not Arch.X86_64, reason="refused elsewhere")
+LOADS = [{"index": 0, "value": 22, "op": "SCMP_CMP_EQ"}]
+
+
+def compile_denying(*rules: dict[str, object]) -> bytes:
+    document = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": list(rules)}
+    profile = parse_profile(json.dumps(document), "p.json")
+    return compile_profile(profile, runtime=Runtime.RUNC).code
+
+
+def deny(*names: str, **more: object) -> dict[str, object]:
+    return {"names": list(names), "action": "SCMP_ACT_ERRNO", **more}
+
+
+def present(*rules: dict[str, object]) -> list[NamedFilter]:
+    return [make_named("the profile", compile_denying(*rules))]
+
+
+def further(*rules: dict[str, object]) -> FurtherFilter:
+    code = compile_denying(*rules)
+    return FurtherFilter("new.json", code, 0, decode_program(code, "new.json"))
+
+
+FACTS = [ProcessFacts(1, "x", Arch.native())]
+
+
+@x86_only
+def test_a_rehearsal_takes_root(tmp_path: Path) -> None:
+    with pytest.raises(SeclatchError, match="by eBPF, which takes root"):
+        tighten_own_processes(TightenRequest("no-such-container", tmp_path / "x"))
+
+
+@pytest.mark.parametrize("name", ["mmap", "mprotect", "munmap", "prctl"])
+def test_a_call_that_is_injected_is_denied(name: str) -> None:
+    with pytest.raises(SeclatchError, match=f"the profile denies {name}.*nothing was touched"):
+        choose_method(present(deny(name)), further(), FACTS)
+
+
+def test_prctl_is_not_needed_where_no_new_privs_is_set() -> None:
+    facts = [ProcessFacts(1, "x", Arch.native(), no_new_privs=True)]
+    assert not choose_method(present(deny("prctl")), further(), facts).by_prctl
+
+
+def test_how_a_filter_can_be_loaded() -> None:
+    plain = choose_method(present(), further(deny("seccomp", "prctl", "mmap")), FACTS)
+    assert (plain.by_prctl, plain.restarts) == (False, True)
+    assert choose_method(present(deny("seccomp")), further(), FACTS).by_prctl
+    # a rule about the flags is not followed: prctl(2) has none
+    listener = [{"index": 1, "value": 8, "valueTwo": 8, "op": "SCMP_CMP_MASKED_EQ"}]
+    with pytest.raises(SeclatchError) as raised:
+        choose_method(present(deny("seccomp"), deny("prctl", args=LOADS)), further(), FACTS)
+    assert "seccomp(SECCOMP_SET_MODE_FILTER)" in str(raised.value)
+    assert "prctl(PR_SET_SECCOMP)" in str(raised.value)
+    assert choose_method(present(deny("seccomp", args=listener)), further(), FACTS).by_prctl
+    for filters in (
+        (present(deny("restart_syscall")), further()),
+        (present(), further(deny("restart_syscall"))),
+    ):
+        assert not choose_method(*filters, FACTS).restarts
+
+
+def test_the_new_profile_must_allow_what_comes_after_it() -> None:
+    with pytest.raises(SeclatchError, match=r"new\.json denies munmap"):
+        choose_method(present(), further(deny("munmap")), FACTS)
+
+
+@pytest.fixture
+def child() -> Iterator[int]:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process.pid
+        process.kill()
+
+
+def own_filters() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("Seccomp_filters")).split()[1])
+
+
+def test_processes_by_record_descent_and_count(child: int, tmp_path: Path) -> None:
+    count, code = own_filters(), b"8 bytes."
+    unbound = judge_processes([child], code, count, tmp_path / "none")
+    assert (unbound.bound, unbound.unbound, unbound.count) == ((), (child,), count)
+    with pytest.raises(SeclatchError, match=rf"{child} \(sleep\): {count}"):
+        judge_processes([child], code, count + 1, tmp_path / "none")
+    if not count:
+        return  # one filter fewer than none cannot be expected
+    own = [(os.getpid(), read_start(os.getpid()))]
+    write_tightened(own, code, tmp_path / "records", loaded=1)
+    inherited = judge_processes([child], code, count - 1, tmp_path / "records")
+    assert (inherited.bound, inherited.unbound) == ((child,), ())
