@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import struct
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -246,3 +248,36 @@ def test_memory_is_as_before_also_where_the_kernel_refuses(compiler: Compiler) -
         assert tighten(process.pid).state(process.pid) == "bound"
         assert [line.split(" ")[:2] for line in maps.read_text().splitlines()] == before
         assert finish(process) == (BOUND, "")
+
+
+@pytest.mark.parametrize(
+    ("capability", "after"), [("-sys_admin", "65534"), ("+sys_admin", "0")], ids=["without", "with"]
+)
+def test_set_uid_programs_afterwards(compiler: Compiler, capability: str, after: str) -> None:
+    """CAP_SYS_ADMIN loads a filter without no_new_privs, and set-uid programs go on to work."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:  # others may enter it
+        Path(folder).chmod(0o755)
+        program = Path(shutil.copy(compiler("whoami"), folder))
+        program.chmod(0o4755)
+        user = ["setpriv", "--reuid=65534", "--clear-groups", f"--inh-caps={capability}"]
+        words = [
+            *user,
+            f"--ambient-caps={capability}",
+            "sh",
+            "-c",
+            f"while read _; do {program}; done",
+        ]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as shell:
+
+            def ask() -> str:
+                assert shell.stdin and shell.stdout
+                shell.stdin.write("\n")
+                shell.stdin.flush()
+                return shell.stdout.readline().split()[-1]
+
+            assert ask() == "0"
+            assert tighten(shell.pid).state(shell.pid) == "bound"
+            assert ask() == after
+            assert shell.stdin
+            shell.stdin.close()
