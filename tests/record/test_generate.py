@@ -136,7 +136,7 @@ def test_a_plain_runtime_s_exec_sessions_start_too(
 def test_narrowed_arguments_bind(
     generated: Callable[..., dict[str, Any]], latched: Runtime, bundle: MakeBundle, rootfs: Path
 ) -> None:
-    """The recorded personality is allowed and no other; without --args any is."""
+    """The recorded personality is allowed and no other; without --args harmless ones are."""
     for name in ("linux32", "linux64"):
         (rootfs / "bin" / name).unlink(missing_ok=True)
         (rootfs / "bin" / name).symlink_to("busybox")
