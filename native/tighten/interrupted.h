@@ -67,6 +67,17 @@ static inline void set_restart_at_stop(const struct tracee *tracee, struct regis
 		registers->user.rax = (unsigned long)(long)-tracee->restart;
 }
 
+static inline int save_vectors(const struct tracee *tracee)
+{
+	(void)tracee;
+	return 0;
+}
+
+static inline void restore_vectors(const struct tracee *tracee)
+{
+	(void)tracee;
+}
+
 /* At the exit of an injected call. */
 static inline int set_restart(struct injection *injection, const struct tracee *tracee,
 			      struct registers *registers)
@@ -107,6 +118,48 @@ static inline void find_interrupted_call(struct tracee *tracee)
 	tracee->rewound = found.rewound;
 	if (found.rewound)
 		user->pc += sizeof enter;
+}
+
+/* A system call discards what the SVE registers have beyond those of V, and ends their streaming mode
+ * (Documentation/arch/arm64/sve.rst): a thread that was in no call gets them back. */
+enum { NT_SVE = 0x405, NT_STREAMING_SVE = 0x40b, SVE_IN_USE = 1, VECTORS = 1 << 15 };
+
+static struct {
+	unsigned char bytes[VECTORS]; /* struct user_sve_header first */
+	size_t size;
+	long note; /* 0: nothing is to be put back */
+} vectors;
+
+static inline int save_vectors(const struct tracee *tracee)
+{
+	static const long notes[] = { NT_STREAMING_SVE, NT_SVE };
+
+	vectors.note = 0;
+	for (size_t i = 0; tracee->number < 0 && !vectors.note && i < 2; i++) {
+		struct iovec all = { vectors.bytes, sizeof vectors.bytes };
+		uint32_t size;
+		uint16_t flags;
+
+		if (syscall(SYS_ptrace, 0x4204L, (long)tracee->tid, notes[i], &all))
+			continue; /* EINVAL: this machine has none */
+		memcpy(&size, vectors.bytes, sizeof size);
+		memcpy(&flags, vectors.bytes + 12, sizeof flags);
+		if (!(flags & SVE_IN_USE))
+			continue;
+		if (size > all.iov_len)
+			return EBUSY;
+		vectors.size = size;
+		vectors.note = notes[i];
+	}
+	return 0;
+}
+
+static inline void restore_vectors(const struct tracee *tracee)
+{
+	struct iovec all = { vectors.bytes, vectors.size };
+
+	if (vectors.note)
+		syscall(SYS_ptrace, 0x4205L, (long)tracee->tid, vectors.note, &all);
 }
 
 static inline bool restarts_from_stop(const struct tracee *tracee)
@@ -182,6 +235,17 @@ static inline int settle_restart(struct injection *injection, struct tracee *tra
 static inline void set_restart_at_stop(const struct tracee *tracee, struct registers *registers)
 {
 	(void)tracee, (void)registers;
+}
+
+static inline int save_vectors(const struct tracee *tracee)
+{
+	(void)tracee;
+	return 0;
+}
+
+static inline void restore_vectors(const struct tracee *tracee)
+{
+	(void)tracee;
 }
 
 static inline int set_restart(struct injection *injection, const struct tracee *tracee,

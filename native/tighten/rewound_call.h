@@ -2,7 +2,8 @@
  *
  * Before the stop the kernel has put pc back to the instruction that enters it, and x0 to the first argument,
  * if it is to make the call again; x1 to x5, x8 and sp are as they were.  A call that fails with EINTR keeps
- * pc, and its first argument is lost: that is known from /proc/TID/syscall, read before the stop.
+ * pc, and its first argument is lost: that is known from /proc/TID/syscall, read before the stop.  The thread
+ * is traced by then, so that no handler has run meanwhile: its signal would have been reported first.
  * (arch/arm64/kernel/signal.c, do_signal(); Linux 5.10 to 6.12)
  *
  * No register of the machine is named here, so that tests run this on any architecture.

@@ -238,6 +238,7 @@ static int let_go(struct injection *injection, struct tracee *tracee)
 	if (tracee->restart == RESTART_BLOCK && !injection->interrupted && !options.unsuspended)
 		return leave_by_restart(injection, tracee);
 	err = set_restart(injection, tracee, &registers);
+	restore_vectors(tracee);
 	if (!err)
 		err = registers_set(tracee->tid, &registers);
 	if (!err)
@@ -353,6 +354,8 @@ static enum failure load_and_leave(struct tracee *tracee, struct outcome *outcom
 	unsigned long at;
 	int err = find_entry(tracee, &at);
 
+	if (!err)
+		err = save_vectors(tracee);
 	outcome->no_new_privs = needs_no_new_privs(tracee->pid, tracee->tid);
 	if (!err && outcome->no_new_privs && options.never_no_new_privs)
 		outcome->failure = NEEDS_NO_NEW_PRIVS;

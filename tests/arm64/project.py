@@ -13,15 +13,7 @@ from tests.arm64.kept import keep
 
 PROJECT = Path(__file__).parents[2]
 PYTHON = "3.13"  # the guest's version, for which wheels are fetched
-TOOLS = (
-    "pip",
-    "pytest",
-    "pytest-rerunfailures",
-    "pytest-timeout",
-    "hypothesis",
-    "jsonschema",
-    "grpcio",
-)
+TOOLS = ("pip", "pytest", "pytest-rerunfailures", "pytest-timeout", "hypothesis", "jsonschema")
 
 
 def make_project(folder: Path, overlay: Path, wheel: Path, profiles: Path | None = None) -> Path:

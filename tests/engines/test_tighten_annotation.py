@@ -15,7 +15,6 @@ from tests.engines.host import PrivateHost, wait_until
 from tests.engines.installing import Administrator
 from tests.engines.system_log import system_log
 from tests.engines.test_install_containerd import CONFIG
-from tests.engines.test_pods import TEXT, connect, restart
 from tests.engines.test_record_annotation import docker, fresh  # noqa: F401 (a fixture)
 
 PROFILES = "/etc/seclatch/running"
@@ -210,6 +209,9 @@ def test_a_container_of_a_pod_while_containerd_is_restarted(
     tmp_path: Path,
 ) -> None:
     """An annotation may be for one container of the pod; its log is the kubelet's."""
+    # by gRPC, which arm64's guest lacks (tests/arm64)
+    from tests.engines.test_pods import TEXT, connect, restart
+
     require(*Containerd.programs)
     seclatch.write(CONFIG, TEXT)
     seclatch.must("install", "containerd", "--runtime", "runc", *INSTALL)

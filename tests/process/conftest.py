@@ -15,6 +15,7 @@ import pytest
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import load_syscalls
 from tests.conftest import Compiler
+from tests.tighten.binding import SLOWNESS
 
 RUN = "from seclatch.cli.main import main; main()"
 
@@ -26,7 +27,7 @@ def seclatch(
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "NO_COLOR": "1"}
     words = [*before, sys.executable, "-c", RUN, *map(str, args)]
     return subprocess.run(
-        words, capture_output=True, text=True, env=env, check=False, timeout=timeout
+        words, capture_output=True, text=True, env=env, check=False, timeout=timeout * SLOWNESS
     )
 
 

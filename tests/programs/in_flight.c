@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -42,7 +43,7 @@ enum { LARGE = 1 << 20, THREADS = 12 };
 
 static double seconds, began;
 static struct timespec length;
-static int ends[2], pair[2], poller, semaphore;
+static int ends[2], pair[2], poller;
 static bool disturbed;
 static pid_t helper;
 static volatile sig_atomic_t ticks;
@@ -248,8 +249,10 @@ static void do_futex(void)
 static void do_semtimedop(void)
 {
 	struct sembuf operation = { 0, -1, 0 };
+	int semaphore = semget(IPC_PRIVATE, 1, 0600);
 
 	expect("semtimedop", semtimedop(semaphore, &operation, 1, &length), -1, EAGAIN);
+	semctl(semaphore, 0, IPC_RMID);
 }
 
 static void do_msgrcv(void)
@@ -377,6 +380,42 @@ static void do_spin(void)
 	while (now() < began + seconds)
 		;
 }
+
+#ifdef __aarch64__
+/* How many bytes of an SVE register have changed while this runs; no call is made meanwhile. */
+static long count_changed_bytes(void)
+{
+	long changed;
+
+	__asm__ volatile(".arch_extension sve\n"
+			 "	ptrue p3.b\n"
+			 "	index z17.b, #3, #5\n"
+			 "	movz x9, #3, lsl #16\n"
+			 "1:	subs x9, x9, #1\n"
+			 "	b.ne 1b\n"
+			 "	ptrue p4.b\n"
+			 "	index z18.b, #3, #5\n"
+			 "	cmpeq p5.b, p3/z, z17.b, z18.b\n"
+			 "	cntp x10, p4, p5.b\n"
+			 "	cntb x9\n"
+			 "	sub %0, x9, x10"
+			 : "=r"(changed)
+			 :
+			 : "x9", "x10", "cc", "v17", "v18", "memory");
+	return changed;
+}
+
+static void do_vectors(void)
+{
+	enum { SVE = 1 << 22 }; /* HWCAP_SVE */
+
+	while (now() < began + seconds)
+		if (getauxval(AT_HWCAP) & SVE)
+			expect("changed bytes", count_changed_bytes(), 0, 0);
+}
+#else
+# define do_vectors do_spin
+#endif
 
 static void do_calls(void)
 {
@@ -578,7 +617,7 @@ static const struct {
 	{ "msgrcv", do_msgrcv }, { "sigtimedwait", do_sigtimedwait }, { "sigsuspend", do_sigsuspend },
 	{ "pause", do_pause }, { "read", do_read }, { "recv", do_recv }, { "recv-timeout", do_recv_timeout },
 	{ "waitall", do_waitall }, { "accept", do_accept }, { "lock", do_lock }, { "write", do_write },
-	{ "spin", do_spin }, { "calls", do_calls }, { "signals", do_signals }, { "vforks", do_vforks },
+	{ "spin", do_spin }, { "vectors", do_vectors }, { "calls", do_calls }, { "signals", do_signals }, { "vforks", do_vforks },
 	{ "forks", do_forks }, { "clones", do_clones }, { "execs", do_execs }, { "threads", do_threads },
 	{ "divergent", do_divergent }, { "zombie-leader", do_zombie_leader },
 	{ "long-vfork", do_long_vfork },
@@ -600,7 +639,6 @@ static int finish(const char *name)
 
 	if (helper)
 		waitpid(helper, NULL, 0);
-	semctl(semaphore, 0, IPC_RMID);
 	if (disturbed)
 		return 1;
 	if (took < seconds * .9) {
@@ -625,9 +663,8 @@ int main(int argc, char **argv)
 	setenv("SECONDS", argv[2], 1);
 	length = (struct timespec){ (time_t)seconds, (long)((seconds - (double)(long)seconds) * 1e9) };
 	signal(SIGUSR1, count_tick);
-	semaphore = semget(IPC_PRIVATE, 1, 0600);
-	poller = epoll_create1(0);
-	if (pipe(ends) || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) ||
+	poller = epoll_create1(EPOLL_CLOEXEC);
+	if (pipe2(ends, O_CLOEXEC) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) ||
 	    epoll_ctl(poller, EPOLL_CTL_ADD, ends[0], &event))
 		return 9;
 	began = now();

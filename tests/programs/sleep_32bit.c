@@ -1,8 +1,10 @@
-/* A 32-bit program without a library: sleeps a second, then tries mkdir(2).  Exit status: the errno of mkdir,
+/* A 32-bit program without a library: sleeps for some seconds, then tries mkdir(2).  Exit status: the errno of mkdir,
  * or 100 when the sleep was disturbed. */
 enum { EXIT = 1, NANOSLEEP = 162, MKDIR = 39 }; /* of both */
 
 #if defined(__i386__)
+enum { SECONDS = 1 };
+
 static int call(int number, int a, int b)
 {
 	int result;
@@ -11,6 +13,8 @@ static int call(int number, int a, int b)
 	return result;
 }
 #elif defined(__arm__)
+enum { SECONDS = 6 }; /* it runs on an emulated machine */
+
 /* r7 may be the frame's: it is kept by hand */
 static int call(int number, int a, int b)
 {
@@ -27,8 +31,8 @@ static int call(int number, int a, int b)
 
 void _start(void)
 {
-	int second[2] = { 1, 0 };
-	int slept = call(NANOSLEEP, (int)second, 0);
+	int length[2] = { SECONDS, 0 };
+	int slept = call(NANOSLEEP, (int)length, 0);
 	int made = call(MKDIR, (int)"/proc/nowhere", 0);
 
 	call(EXIT, slept ? 100 : -made, 0);

@@ -35,7 +35,7 @@ TIMED = ("epoll-timeout", "semtimedop", "sigtimedwait", "recv-timeout")
 KINDS = """
 nanosleep clock_nanosleep clock_nanosleep-until poll poll-endless ppoll select epoll
 epoll_pwait epoll-timed futex msgrcv sigsuspend pause read recv waitall accept lock
-write spin calls signals vforks forks clones execs threads divergent zombie-leader
+write spin vectors calls signals vforks forks clones execs threads divergent zombie-leader
 """.split()  # noqa: SIM905
 
 

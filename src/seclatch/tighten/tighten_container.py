@@ -133,11 +133,11 @@ def put_on(request: TightenRequest, prepared: PreparedFilter) -> TightenReport:
 
 
 def _require_architecture() -> None:
-    """Raise SeclatchError where threads were seen not to go on (docs/tighten.md)."""
-    if Arch.native() is not Arch.X86_64:
+    """Raise SeclatchError where native/tighten cannot make a program call the kernel."""
+    if Arch.native() not in (Arch.X86_64, Arch.AARCH64):
         raise SeclatchError(
-            f"putting a filter on running processes of {Arch.native().title}: only x86_64 is "
-            "supported; on arm64 threads that slept did not always go on",
+            f"putting a filter on running processes of {Arch.native().title}: only x86_64 and "
+            "arm64 are supported",
             remedy="start the container with this profile, or with both in one (`seclatch profile "
             "intersect`)",
         )

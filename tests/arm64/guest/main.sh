@@ -14,6 +14,9 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t tracefs tracefs /sys/kernel/tracing
 mount -t bpf bpf /sys/fs/bpf
 ln -s /proc/self/fd /dev/fd
+for number_name in 0:stdin 1:stdout 2:stderr; do
+	ln -s "/proc/self/fd/${number_name%:*}" "/dev/${number_name#*:}"
+done
 insmod /guest/overlay.ko
 busybox ip link set lo up
 since() { cut -d' ' -f1 /proc/uptime; }

@@ -24,9 +24,8 @@ BOOT = "tests/latch/test_boot.py::test_"
 SWEEP = "tests/sweep/test_sweep.py"
 METHODS = "tests/latch/test_methods.py::test_"
 COUNTS = "tests/record/test_counts.py::test_counts_"
-TIGHTEN = (
-    "tests/tighten/test_calls_in_flight.py",
-    "tests/tighten/test_states.py",
+TIGHTEN = ("tests/tighten/test_calls_in_flight.py", "tests/tighten/test_states.py")
+MORE_OF_TIGHTEN = (
     "tests/tighten/test_tracer_killed.py",
     "tests/tighten/test_command.py",
     "tests/engines/test_tighten_annotation.py::test_tightened_once_ready_at_each_start[docker]",
@@ -82,7 +81,7 @@ SELECTIONS: dict[str, tuple[str, ...]] = {
         "tests/record/test_kernel_programs.py",
         *TIGHTEN,
     ),
-    "tighten": TIGHTEN,
+    "tighten": (*TIGHTEN, *MORE_OF_TIGHTEN),
     "all": (
         "tests/arm64/guest/test_checks.py",
         "tests/latch/test_boot.py",
@@ -120,6 +119,11 @@ class Console:
         left = [item for item in items if any(word in item.nodeid for word in ABSENT)]
         items[:] = [item for item in items if item not in left]
         config.hook.pytest_deselected(items=left)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Print why a file cannot be imported."""
+        if report.failed:
+            print(f"\n@@ NOTE {report.nodeid}\n{report.longreprtext}", flush=True)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Print one line for the call, or for a phase around it that did not pass."""
