@@ -1,4 +1,4 @@
-"""The admission policies for what kubectl asks of a real API server.
+"""The admission policies for what kubectl and the agent ask of a real API server.
 
 Kubernetes 1.20 has no ValidatingAdmissionPolicy: the plugin of a newer one answers as its webhook.
 """
@@ -18,12 +18,14 @@ from tests.engines.engine import Done
 from tests.engines.host import wait_until
 from tests.engines.installing import Administrator
 from tests.kubernetes.admission_requests import list_objects
-from tests.kubernetes.cluster import Cluster
+from tests.kubernetes.cluster import API, MASTER, NODE, Cluster
 from tests.kubernetes.manifest import make_manifests
 from tests.kubernetes.pods import SLEEP, container, pod
+from tests.unit.fleet.admission_cases import AGENT
 
 WEBHOOK, ADDRESS = "admission.seclatch.test", "127.0.0.1:9443"
-RULES = (("CREATE", "pods"), ("UPDATE", "pods"))
+RULES = (("CREATE", "pods"), ("UPDATE", "pods"), ("UPDATE", "nodes"))
+LABEL = "seclatch.io/latch"
 
 
 def make_certificate(folder: Path) -> Path:
@@ -78,10 +80,11 @@ def policies(
     process = cluster.host.spawn(cluster.programs / "admission", *words, log=log)
     namespaces = [one for one in list_objects() if one["kind"] == "Namespace"]
     manifests = make_manifests(seclatch, folder)
+    rights = [one for one in manifests if one["kind"].startswith("ClusterRole")]
     handler = [one for one in manifests if one["kind"] == "RuntimeClass"]
     if cluster.kubectl("get", "runtimeclass", "seclatch").returncode:
         cluster.apply(*handler)
-    cluster.apply(*namespaces, describe_webhook(certificate))
+    cluster.apply(*namespaces, *rights, describe_webhook(certificate))
     for one in namespaces:
         account = ["get", "sa", "default", "-n", one["metadata"]["name"]]
         wait_until(lambda words=account: not cluster.kubectl(*words).returncode, "an account")
@@ -98,6 +101,25 @@ def create(cluster: Cluster, namespace: str, profile: str | None, **fields: Any)
     described = pod("asked", container("web", *SLEEP, profile=profile), **fields)
     words = ("create", "-n", namespace, "--dry-run=server", "--validate=false", "-f", "-")
     return cluster.kubectl(*words, input=json.dumps(described))
+
+
+def patch(cluster: Cluster, labels: dict[str, str | None], node: str = NODE) -> Done:
+    """Send the agent's request, as its account with a token of `node`."""
+    extra = "Impersonate-Extra-authentication.kubernetes.io%2Fnode-name"
+    headers = {
+        "Authorization": f"Bearer {MASTER}",
+        "Impersonate-User": AGENT["username"],
+        extra: node,
+        "Content-Type": "application/merge-patch+json",
+        # for curl kube-apiserver 1.20 indents its answers, which ends it when built with Go 1.18 or
+        # later (modern-go/reflect2 before 1.0.2)
+        "User-Agent": "seclatch",
+    }
+    words = ["curl", "--silent", "--insecure", "--request", "PATCH"]
+    for name, value in headers.items():
+        words += ["--header", f"{name}: {value}"]
+    body = json.dumps({"metadata": {"labels": labels}})
+    return cluster.host.run(*words, "--data", body, f"{API}/api/v1/nodes/{NODE}")
 
 
 def test_a_profile_of_another_namespace(cluster: Cluster, policies: None) -> None:
@@ -119,3 +141,20 @@ def test_the_latch_is_required(cluster: Cluster, policies: None) -> None:
     refused = create(cluster, "latched", None, handler=None)
     assert "need runtimeClassName: seclatch" in refused.stderr
     assert create(cluster, "latched", None).returncode == 0
+
+
+def test_the_agent_s_own_label_alone(cluster: Cluster, policies: None) -> None:
+    """Its role allows more; the policy does not.
+
+    Rules that compare with the old node cannot be tried: kube-apiserver before 1.20.6 gives
+    webhooks the new one's metadata in its place (CVE-2021-25735).
+    """
+    for value in (None, "ready"):
+        done = json.loads(patch(cluster, {LABEL: value}).stdout)
+        assert done["kind"] == "Node", done
+    for labels, node, message in (
+        ({LABEL: "other"}, NODE, f"may change the label {LABEL} alone"),
+        ({LABEL: "ready"}, "node2", "may change that node alone"),
+    ):
+        refused = json.loads(patch(cluster, labels, node).stdout)
+        assert refused["kind"] == "Status" and message in refused["message"], (labels, node)
