@@ -44,6 +44,13 @@ def test_a_cache_socket_of_name_services(place: str, tmp_path: Path) -> None:
     assert condition_holds("name-cache", program)
 
 
+def test_a_socket_of_the_user_database(tmp_path: Path) -> None:
+    program = LinkedProgram(Rootfs(tmp_path), SummaryCache(None))
+    assert not condition_holds("user-database", program)
+    (tmp_path / "run/systemd/userdb").mkdir(parents=True)
+    assert condition_holds("user-database", program)
+
+
 def test_preloaded_files_count(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/ld.so.preload").write_text("lib/one.so\n")

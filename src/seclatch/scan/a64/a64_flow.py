@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Set
 
 from seclatch.scan.a64.a64_sweep import SVC, sign_extend
 from seclatch.scan.a64.a64_transfer import apply_instruction
 from seclatch.scan.analysis import stack_words as stack
 from seclatch.scan.analysis.abstract_values import ENTRY, State
 from seclatch.scan.analysis.dataflow import FlowFacts, Outcome
+from seclatch.scan.analysis.pointer_calls import Held, PointerStep
 
 _SP, _NOP = 31, 0xD503201F
 _CHANGED = 19
@@ -101,6 +103,14 @@ class A64Function:
         elif word & 0xFFFFF01F != 0xD503201F:  # hints: nop, bti, paciasp
             apply_instruction(word, state)
         return None
+
+    def landings(self, index: int) -> list[int]:
+        """Return where exceptions lead; see `PointerMachine`."""
+        return self.entries
+
+    def follow_pointer(self, index: int, state: State, held: Held, slots: Set[int]) -> PointerStep:
+        """Return that a pointer may go anywhere: compilers use linkage stubs here."""
+        return PointerStep(held, escapes=True)
 
     def _call(self, word: int, index: int, state: State) -> Outcome:
         if word >> 26 == 0x25:

@@ -17,15 +17,17 @@ class CodeSweep:
 
     `transfers` are (at, target, kind) of calls, and of jumps that leave their function.
     `references` are (at, address) of data and code that an instruction names; `taken` are those of
-    them (by `at`) that compute an address without reading there. `sites` are system call
-    instructions of the native ABI, `foreign` those of the 32-bit one (int 0x80, sysenter). `falls`
-    are (start, next start) of functions that fall through into the next one. `endless` are the
-    starts of functions that never return, as far as this can be seen; `twice` those of functions
-    that may return again (setjmp), and the slots by which other files' are called.
+    them (by `at`) that compute an address without reading there, and `tabled` those that lie in a
+    table of offsets which it names. `sites` are system call instructions of the native ABI,
+    `foreign` those of the 32-bit one (int 0x80, sysenter). `falls` are (start, next start) of
+    functions that fall through into the next one. `endless` are the starts of functions that never
+    return, as far as this can be seen; `twice` those of functions that may return again (setjmp),
+    and the slots by which other files' are called.
     """
 
     transfers: list[tuple[int, int, int]] = field(default_factory=list)
     references: list[tuple[int, int]] = field(default_factory=list)
+    tabled: set[tuple[int, int]] = field(default_factory=set)
     taken: set[int] = field(default_factory=set)
     sites: list[int] = field(default_factory=list)
     foreign: list[int] = field(default_factory=list)

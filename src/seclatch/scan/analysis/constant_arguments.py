@@ -55,7 +55,7 @@ class ImportUses:
     """Uses of other files' functions in code.
 
     The calls, and whether an address is taken, or stored in `slots` that are not the linker's own;
-    `stubs` are those whose address is known.
+    `stubs` are those whose address is known; `words` are all slots, the linker's own too.
     """
 
     def __init__(
@@ -70,11 +70,13 @@ class ImportUses:
         self._stubs = written.stubs if code.elf.machine == AARCH64 else set()
         self.slots: dict[str, set[int]] = {}
         self.stored: set[str] = set()
+        self.words: dict[str, set[int]] = {}
         self.stubs: dict[str, set[int]] = {}
         slots: dict[int, str] = {}
         for pointer in pointers:
             if pointer.kind == SYMBOL and (name := code.known.name(pointer.value)) in names:
                 slots[pointer.slot] = name
+                self.words.setdefault(name, set()).add(pointer.slot)
                 if pointer.slot not in got:
                     self.stored.add(name)
                     self.slots.setdefault(name, set()).add(pointer.slot)

@@ -72,6 +72,7 @@ def _find_bounds(
     elf: ElfFile, symbols: SymbolTables, relocations: Relocations, sweep: CodeSweep
 ) -> set[int]:
     hard = {edge for slot in relocations.got for edge in (slot, slot + 8)}
+    hard |= {edge for word in _select_table_words(elf, relocations.pointers) for edge in word}
     sized = sorted((start, start + size) for start, size in symbols.objects if size)
     hard |= {edge for symbol in sized for edge in symbol}
     bounds = set(hard) | {elf.base, *elf.threads} | {start for start, _ in symbols.objects}
@@ -89,6 +90,25 @@ def _find_bounds(
         for bound in bounds
         if elf.base <= bound <= elf.end and (bound in hard or not _is_inside(bound, large, lows))
     }
+
+
+def list_table_words(elf: ElfFile, divided: DataObjects) -> list[RelocatedPointer]:
+    """Return the words of the global offset table that point to the file's own code or data."""
+    words = {slot for slot, _ in _select_table_words(elf, divided.pointers)}
+    return [pointer for pointer in divided.pointers if pointer.slot in words]
+
+
+def _select_table_words(elf: ElfFile, pointers: list[RelocatedPointer]) -> list[tuple[int, int]]:
+    """Return where these words begin and end: each is used alone."""
+    section = elf.section(".got")
+    if section is None:
+        return []
+    low, high = section.address, section.end
+    return [
+        (pointer.slot, pointer.slot + 8)
+        for pointer in pointers
+        if pointer.kind == ADDRESS and low <= pointer.slot < high
+    ]
 
 
 def _join_sets(elf: ElfFile, bounds: set[int]) -> set[int]:

@@ -12,9 +12,10 @@ from typing import Protocol
 
 from seclatch.scan.analysis.abstract_values import State, Value, join_values
 from seclatch.scan.analysis.stack_words import is_caller_word, peek_word
+from seclatch.scan.elf.eh_frame import LandingPad
 
 _STEPS = 400_000
-"""Instructions to step through before giving up: compiled code converges in a few thousand."""
+"""Instructions to step through before blocks are looked at alone: most code needs far fewer."""
 
 _ALL_STEPS = 20_000_000
 """The same for a whole file: libc takes 70,000. This bounds the time for a hostile file."""
@@ -33,9 +34,11 @@ class FlowFacts:
 
     `endless` are functions that never return, `twice` those that may return again (setjmp);
     `switch` are the addresses in its jump tables, `entered` its addresses to which other functions
-    lead; `caught`: exceptions lead into it, to what may follow any call; `labels`: its code takes
-    addresses within itself; `settled`: what its arguments point to does not change before it
-    returns. `words` are variables whose value is known wherever they are read.
+    lead; `caught`: exceptions lead into it, to what may follow any call, or by `pads` alone where
+    these are known; `tables`: the jump tables by their address, to tell apart which jump uses
+    which; `labels`: its code takes addresses within itself; `settled`: what its arguments point to
+    does not change before it returns. `words` are variables whose value is known wherever they are
+    read.
     """
 
     endless: set[int]
@@ -46,6 +49,8 @@ class FlowFacts:
     labels: bool
     settled: bool = False
     words: Mapping[int, Value] = field(default_factory=dict)
+    pads: list[LandingPad] | None = None
+    tables: Mapping[int, list[int]] = field(default_factory=dict)
 
 
 Outcome = list[int] | None
@@ -85,12 +90,40 @@ class FlowMachine(Protocol):
 def find_states(
     machine: FlowMachine, wanted: set[int], budget: StepBudget
 ) -> dict[int, State] | None:
-    """Return the state before each wanted address; None if the function is too large for this.
+    """Return the state before each wanted address; None if one of them is never decoded.
+
+    If the function is too large for all of it, only what its own block shows is known of each.
 
     Blocks to which other functions lead (parts of functions that are elsewhere), or to which
     nothing leads (targets of computed jumps that no table names, landing pads of exceptions), are
     entered with nothing known, whether an address in them is wanted or they lead to one.
     """
+    found = _walk(machine, wanted, budget)
+    if found is None:
+        found = _find_in_blocks(machine, wanted)
+    return found if wanted & {*machine.addresses} <= found.keys() else None
+
+
+def find_all_states(machine: FlowMachine, budget: StepBudget) -> dict[int, State] | None:
+    """Return the state before every instruction but padding; None if the function is too large."""
+    return _walk(machine, {*machine.addresses}, budget) or None
+
+
+def _find_in_blocks(machine: FlowMachine, wanted: set[int]) -> dict[int, State]:
+    """Return the state before each wanted address, with nothing known where its block begins."""
+    found: dict[int, State] = {}
+    state = machine.unknown()
+    for index, address in enumerate(machine.addresses):
+        if index in machine.leaders:
+            state = machine.unknown()
+        if address in wanted:
+            found[address] = dict(state)
+        if machine.step(index, state) is not None:
+            state = machine.unknown()
+    return found
+
+
+def _walk(machine: FlowMachine, wanted: set[int], budget: StepBudget) -> dict[int, State] | None:
     walk = _FlowWalk(machine, wanted, budget)
     entered = [(entry, machine.unknown()) for entry in machine.entries]
     if not walk.run([*entered, (0, machine.entry())]):
@@ -98,7 +131,7 @@ def find_states(
     for leader in sorted(machine.leaders):
         if leader not in walk.seen and not walk.run([(leader, machine.unknown())]):
             return None
-    return walk.found if wanted & {*machine.addresses} <= walk.found.keys() else None
+    return walk.found
 
 
 class _FlowWalk:

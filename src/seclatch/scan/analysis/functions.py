@@ -30,7 +30,7 @@ class FunctionStarts:
 
     `ends` are the slots of other files' functions that never return, `returns` those of functions
     that may return again, and such functions themselves. `handlers` are those that exceptions lead
-    into.
+    into, with the addresses of their tables.
     """
 
     starts: set[int]
@@ -41,7 +41,7 @@ class FunctionStarts:
     lows: list[int] = field(default_factory=list)
     ends: set[int] = field(default_factory=set)
     returns: set[int] = field(default_factory=set)
-    handlers: set[int] = field(default_factory=set)
+    handlers: dict[int, int] = field(default_factory=dict)
 
     def framed_at(self, address: int) -> bool:
         """Return whether a frame description covers the address, so that its start is known."""

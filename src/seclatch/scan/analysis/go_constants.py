@@ -37,7 +37,7 @@ def find_constant_words(
 
     `is_load` says whether the instruction at an address only reads a variable. Go's compiler forms
     no pointer to a variable but by an instruction that takes its address or a word of data that
-    holds it.
+    holds it; no table of offsets leads to one.
     """
     elf = code.elf
     if not code.found.go or elf.machine != X86_64:
@@ -50,7 +50,11 @@ def find_constant_words(
     places = places[words[(places[:, 1] - elf.base) // 8] == _FCNTL]
     pointed = _find_pointed(code, words, set(places[:, 1].tolist()))
     pointed |= {pointer.value for pointer in written.pointers if pointer.kind != SYMBOL}
-    changed = {to for at, to in places.tolist() if elf.is_code(to) or not is_load(at)}
+    changed = {
+        to
+        for at, to in places.tolist()
+        if elf.is_code(to) or not (is_load(at) or (at, to) in code.sweep.tabled)
+    }
     kept = set(places[:, 1].tolist()) - pointed - changed
     return {to: frozenset([_FCNTL]) for to in sorted(kept)}
 

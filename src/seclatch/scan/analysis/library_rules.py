@@ -57,8 +57,10 @@ class LibraryRule:
     versions do. With none of these, never. `guards` are the other functions of the library that can
     reach it, for which the reason holds. `imports` are functions of other libraries that it is held
     back from, if it refers to each in one place only; references among modules of its `family`
-    (sonames) lift nothing. `kernel`: the calls are for those before this version; from it on
-    `values` lift nothing, and before it, where there are none, the kernel itself does.
+    (sonames) lift nothing. With `anywhere` it is held back from them wherever it refers to them, if
+    it exports `exports`, unless the condition holds when it is loaded. `kernel`: the calls are for
+    those before this version; from it on `values` lift nothing, and before it, where there are
+    none, the kernel itself does.
     """
 
     name: str
@@ -75,6 +77,8 @@ class LibraryRule:
     family: re.Pattern[str] | None = None
     kernel: Version = (0, 0)
     machine: int = 0
+    anywhere: bool = False
+    exports: str = ""
 
     def is_about(self, name: str, machine: int) -> bool:
         """Return whether it is about a library of this soname."""
@@ -136,7 +140,7 @@ class LibraryRules:
 
 
 _MACHINES = {"": 0, "x86_64": X86_64, "aarch64": AARCH64}
-_FILES = ("glibc.toml", "openssl.toml")
+_FILES = ("glibc.toml", "openssl.toml", "systemd.toml")
 
 
 def read_rule_files() -> bytes:
@@ -186,6 +190,8 @@ def _parse_rule(row: dict[str, Any]) -> LibraryRule:
         family=pattern("family"),
         kernel=_version(row.get("kernel", "0.0")),
         machine=_MACHINES[row.get("machine", "")],
+        anywhere=row.get("anywhere", False),
+        exports=row.get("exports", ""),
     )
 
 

@@ -44,6 +44,10 @@ Query = tuple[int, Atom]
 """The value of a name (as seen at entry of the called function) at this address."""
 
 
+PointerCall = tuple[int, int, bool]
+"""The function that is called, the call's address, and whether it leaves a return address."""
+
+
 class NumberResolver:
     """Follows numbers through one file."""
 
@@ -53,6 +57,9 @@ class NumberResolver:
         self._starts = starts
         self._machine = machine
         self._stack = stack
+        self._is_pushing = pushes
+        self.added: list[PointerCall] = []
+        """Calls by pointers: those in the code's own transfers are not among them."""
         self._callers: dict[int, list[int]] = defaultdict(list)
         self._pushes: set[int] = set()
         for at, target, kind in sweep.transfers:
@@ -61,11 +68,18 @@ class NumberResolver:
             if pushes and kind == CALL:
                 self._pushes.add(at)
         self._states: dict[int, State | None] = {}
-        self._budget = StepBudget()
+        self.budget = StepBudget()
 
     def callers(self, target: int) -> list[int]:
         """Return the addresses that call or jump to a function."""
         return self._callers.get(target, [])
+
+    def add_caller(self, target: int, at: int, pushes: bool) -> None:
+        """Add a call by a pointer; `pushes`: it leaves a return address, as calls do."""
+        self.added.append((target, at, pushes))
+        self._callers[target].append(at)
+        if pushes and self._is_pushing:
+            self._pushes.add(at)
 
     def resolve(self, queries: set[Query]) -> SiteNumbers:
         """Resolve the queries, and those that they lead to."""
@@ -113,7 +127,7 @@ class NumberResolver:
         for at in addresses - self._states.keys():
             by_function[self.function(at)].add(at)
         for function, wanted in by_function.items():
-            found = find_states(self._machine(function), wanted, self._budget)
+            found = find_states(self._machine(function), wanted, self.budget)
             for at in wanted:
                 self._states[at] = None if found is None else found.get(at)
 

@@ -15,19 +15,21 @@ _STUB = 32
 def find_withheld_imports(module: LoadedModule) -> dict[str, LibraryRule]:
     """Return the names from which rules hold a library back.
 
-    Not one that it uses in several places: then it is another version than the one for which the
-    rule was written.
+    Not one that it uses in several places, unless the rule says `anywhere`: then it is another
+    version than the one for which the rule was written.
     """
     rules = [
         rule
         for rule in load_rules().rules
-        if rule.imports and rule.is_about(module.name, module.summary.machine)
+        if rule.imports
+        and rule.is_about(module.name, module.summary.machine)
+        and (not rule.exports or rule.exports in module.summary.exports)
     ]
     wanted = {name: rule for rule in rules for name in rule.imports}
     if not wanted:
         return {}
     users = _find_users(module.summary, set(wanted))
-    return {name: rule for name, rule in wanted.items() if len(users[name]) <= 1}
+    return {name: rule for name, rule in wanted.items() if rule.anywhere or len(users[name]) <= 1}
 
 
 def _find_users(summary: FileSummary, names: set[str]) -> dict[str, set[int]]:

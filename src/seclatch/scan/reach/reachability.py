@@ -15,6 +15,7 @@ from seclatch.scan.ld.feature_imports import find_withheld_imports
 from seclatch.scan.ld.library_search import LoadedModule
 from seclatch.scan.ld.linker import LinkedProgram
 from seclatch.scan.ld.symbol_binding import SymbolBinding
+from seclatch.scan.reach.rule_conditions import condition_holds
 from seclatch.scan.reach.rule_state import RuleState
 
 FUNCTION, OBJECT = 0, 1
@@ -66,6 +67,7 @@ class ReachabilityWalk:
         self._imports: list[dict[str, LibraryRule]] = []
         self._asking: dict[str, list[tuple[int, str, str, int, Origin]]] = defaultdict(list)
         self._wrappers: list[set[int]] = []
+        self._followed: list[set[int]] = []
         self._searching: set[int] = set()
         self._opening: set[int] = set()
 
@@ -107,8 +109,15 @@ class ReachabilityWalk:
     def _prepare_module(self, index: int, module: LoadedModule) -> None:
         summary = module.summary
         self._wrappers.append(set(summary.wrappers))
+        self._followed.append(set(summary.followed))
         self.rule_state.prepare(module)
-        self._imports.append(find_withheld_imports(module))
+        withheld = find_withheld_imports(module)
+        lifted = {
+            rule.name
+            for rule in withheld.values()
+            if rule.unless and condition_holds(rule.unless, self.program)
+        }
+        self._imports.append({n: rule for n, rule in withheld.items() if rule.name not in lifted})
         rules = [rule for rule in self._rules if rule.is_about(module.name, summary.machine)]
         self._rules_at[index] = {
             summary.function(address): rule
@@ -160,12 +169,13 @@ class ReachabilityWalk:
             self._follow(module, OBJECT, summary.uses(index), node)
             return
         first, last = summary.pointer_first[index], summary.pointer_first[index + 1]
+        called = index in self._followed[module]
         for pointed, value, addend in summary.pointers[first:last]:
             if pointed == SYMBOL:
                 if value < len(summary.symbols):
                     self._reach_import(module, *summary.symbols[value], addend, node)
             else:
-                self._reach_address(module, value, node)
+                self._reach_address(module, value, node, called=called)
 
     def _follow(self, module: int, kind: int, indices: list[int], origin: Node) -> None:
         """Reach the new nodes: most are not new, and testing here is much quicker."""

@@ -30,6 +30,11 @@ def _has_name_cache(program: LinkedProgram) -> bool:
     )
 
 
+def _has_user_database(program: LinkedProgram) -> bool:
+    """Return whether the image has a place for the sockets of systemd's user database."""
+    return program.rootfs.is_directory("/run/systemd/userdb")
+
+
 def _list_file_paths(modules: Sequence[LoadedModule]) -> Iterator[str]:
     """Yield the paths, of libraries or of directories of them, that these files name."""
     for module in modules:
@@ -79,6 +84,7 @@ def _imports_dlopen(module: LoadedModule) -> bool:
 _CONDITIONS = {
     "tunables": _is_tuned,
     "name-cache": _has_name_cache,
+    "user-database": _has_user_database,
     "relative-paths": _has_relative_paths,
     "tokens": _has_tokens,
 }

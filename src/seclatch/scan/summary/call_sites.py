@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,11 +20,14 @@ from seclatch.scan.analysis import (
 )
 from seclatch.scan.analysis.abstract_values import Value
 from seclatch.scan.analysis.data_objects import DataObjects
-from seclatch.scan.analysis.dataflow import FlowFacts, FlowMachine
+from seclatch.scan.analysis.dataflow import FlowFacts
 from seclatch.scan.analysis.functions import find_address_words
+from seclatch.scan.analysis.pointer_calls import PointerMachine
+from seclatch.scan.elf import eh_frame
 from seclatch.scan.elf.elf_file import AARCH64, X86_64
 from seclatch.scan.elf.relocations import SYMBOL, Relocations
 from seclatch.scan.elf.symbols import SymbolTables
+from seclatch.scan.summary import followed_pointers
 
 _SYSCALL = "syscall"
 
@@ -33,13 +36,15 @@ _SYSCALL = "syscall"
 class SiteConstants:
     """The numbers of system calls, the rows of `constant_arguments` and of `passed_values`.
 
-    `stored` are the data objects in which a pointer to syscall(2) is stored.
+    `stored` are the data objects in which a pointer to syscall(2) is stored; `followed` those whose
+    pointers are followed to the calls.
     """
 
     numbers: syscall_numbers.SiteNumbers
     arguments: list[arguments.Row]
     passed: list[passed_values.Row]
     stored: list[int]
+    followed: list[int]
 
 
 def find_site_constants(
@@ -65,11 +70,17 @@ def find_site_constants(
     )
     queries: set[syscall_numbers.Query] = {(at, ("in", machine.number)) for at in code.sweep.sites}
     named = arguments.make_queries(uses, _SYSCALL, code, resolver, machine.arguments[0])
+    named |= followed_pointers.follow_import(
+        uses, _SYSCALL, resolver, machine.exact_function, machine.arguments[0]
+    )
     queries |= named
+    words = followed_pointers.TableWords(code, divided, resolver)
     numbers = resolver.resolve(queries)
+    followed, added = words.follow(numbers, machine.exact_function)
+    numbers = resolver.resolve(queries) if added else numbers
     machine.settled = glibc_signals.find_senders(code, resolver, numbers, machine.registers)
     if machine.settled:
-        resolver = machine.resolver()
+        resolver = machine.resolver(resolver.added)
         numbers = resolver.resolve(queries)
         glibc_signals.drop_handler_sites(code, resolver, numbers)
     go_constants.settle_thread_calls(code, written, resolver, numbers, machine.passed_by_go)
@@ -82,7 +93,8 @@ def find_site_constants(
     passed = passed_values.PassedValues(
         code, resolver, machine.arguments, machine.number, {to for _, to in stored}
     ).find(uses, code.sweep.sites, named)
-    return SiteConstants(numbers, found, passed, slots.tolist())
+    objects = followed_pointers.find_followed_objects(divided, followed)
+    return SiteConstants(numbers, found, passed, slots.tolist(), objects)
 
 
 def _mark_open_wrappers(
@@ -174,26 +186,48 @@ class _Machines:
         self.passed_by_go = self.number if self.pushes else self.arguments[0]
         self.registers = glibc_signals.CallRegisters(self.number, self.arguments[2])
 
-    def resolver(self) -> syscall_numbers.NumberResolver:
-        """Return a resolver of the file's numbers."""
-        sweep = self._sweep
-        return syscall_numbers.NumberResolver(
-            self._starts, sweep, self.function, self.stack, self.pushes
+    def resolver(
+        self, added: Iterable[syscall_numbers.PointerCall] = ()
+    ) -> syscall_numbers.NumberResolver:
+        """Return a resolver of the file's numbers, with calls by pointers that are `added`."""
+        made = syscall_numbers.NumberResolver(
+            self._starts, self._sweep, self.function, self.stack, self.pushes
         )
+        for call in added:
+            made.add_caller(*call)
+        return made
 
-    def function(self, index: int) -> FlowMachine:
+    def function(self, index: int) -> PointerMachine:
         """Decode a function."""
+        return self._decode(index, exact=False)
+
+    def exact_function(self, index: int) -> PointerMachine:
+        """Decode a function; tell jump tables apart."""
+        return self._decode(index, exact=True)
+
+    def _decode(self, index: int, *, exact: bool) -> PointerMachine:
         start = self._starts[index]
         stop = self._starts[index + 1] if index + 1 < len(self._starts) else self._elf.end
         stop = min([stop, *(high for low, high in self._elf.code if low <= start < high)])
         code = self._elf.memory[start - self._elf.base : stop - self._elf.base]
-        switch = self._list_switch_targets(start, stop)
+        tables = self._list_switch_targets(start, stop)
+        switch = [to for table in tables.values() for to in table]
         sweep, entered = self._sweep, self._list_entered(start, stop, {*switch})
         caught = start in self._handlers
         labels = self._has_labels(start, stop)
         settled = index in self.settled
+        at = self._handlers.get(start, 0)
         facts = FlowFacts(
-            sweep.endless, sweep.twice, switch, entered, caught, labels, settled, self.words
+            sweep.endless,
+            sweep.twice,
+            switch,
+            entered,
+            caught,
+            labels,
+            settled,
+            self.words,
+            eh_frame.read_landing_pads(self._elf, start, at) if at else None,
+            tables if exact else {},
         )
         if self._elf.machine == AARCH64:
             from seclatch.scan.a64 import a64_flow
@@ -215,11 +249,11 @@ class _Machines:
             for position in self._order[low:high].tolist()
         )
 
-    def _list_switch_targets(self, start: int, stop: int) -> list[int]:
-        """Return where the jump tables lead to which the function refers."""
+    def _list_switch_targets(self, start: int, stop: int) -> dict[int, list[int]]:
+        """Return where the jump tables lead to which the function refers, by their addresses."""
         low, high = np.searchsorted(self._sorted, [start, stop])
         limits = self._bounds
-        found: list[int] = []
+        found: dict[int, list[int]] = {}
         for position in self._order[low:high].tolist():
             to = self._sweep.references[position][1]
             filled = self._elf.base + len(self._elf.memory) - 16
@@ -227,5 +261,5 @@ class _Machines:
                 continue
             index = int(np.searchsorted(limits, to, "right"))
             end = min(int(limits[index]) if index < len(limits) else filled, filled)
-            found += jump_tables.read_table_entries(self._elf, to, end).tolist()
+            found[to] = jump_tables.read_table_entries(self._elf, to, end).tolist()
         return found

@@ -38,7 +38,8 @@ class FileSummary(msgspec.Struct, array_like=True):
     those of object i at `pointer_first[i]` to `[i + 1]`. `roots` are addresses that the loader
     calls, `root_symbols` such by name. `exports` are as `symbols.SymbolExport`, in order.
     `arguments` are as `constant_arguments.Row`, `passed` as `passed_values.Row`; `stored` are the
-    objects that hold a pointer to syscall(2); `threads` those that are copied for each thread.
+    objects that hold a pointer to syscall(2), `followed` those whose pointers to wrappers are
+    followed to their calls; `threads` those that are copied for each thread.
     `services` are a static program's built-in name services; None: it uses none, or is not static.
     `taken` are functions whose address code takes.
     """
@@ -73,6 +74,7 @@ class FileSummary(msgspec.Struct, array_like=True):
     arguments: list[tuple[int, str, int]]
     passed: list[tuple[int, str, int]]
     stored: list[int]
+    followed: list[int]
     threads: list[int]
     foreign: list[tuple[int, int]]
     roots: list[int]
@@ -115,7 +117,9 @@ def summarize_file(data: bytes) -> FileSummary:
     written = relocations.read_relocations(elf)
     found = functions.find_functions(elf, known, written)
     starts, sweep = _sweep_until_stable(elf, found)
-    sweep.references += jump_tables.find_table_pointers(elf, sweep)
+    tabled = jump_tables.find_table_pointers(elf, sweep)
+    sweep.references += tabled
+    sweep.tabled.update(tabled)
     divided = data_objects.divide_objects(elf, known, written, sweep, starts)
     reached = call_graph.build_call_graph(elf, sweep, starts, divided, found.gaps)
     code = FileCode(elf, known, sweep, found, reached.entered)
@@ -160,6 +164,7 @@ def summarize_file(data: bytes) -> FileSummary:
         arguments=constants.arguments,
         passed=constants.passed,
         stored=constants.stored,
+        followed=constants.followed,
         threads=_find_thread_objects(elf, divided),
         foreign=[(function, at) for at, function in owner.items()],
         roots=roots,

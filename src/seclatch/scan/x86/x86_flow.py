@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from itertools import pairwise
 
 import iced_x86 as iced
 
 from seclatch.scan.analysis import stack_words as stack
-from seclatch.scan.analysis.abstract_values import ENTRY, State, make_numbers
+from seclatch.scan.analysis.abstract_values import ENTRY, Atom, State, make_numbers
 from seclatch.scan.analysis.dataflow import FlowFacts, Outcome
+from seclatch.scan.analysis.pointer_calls import Held, PointerStep, find_landings
 from seclatch.scan.elf.elf_file import ElfFile
 from seclatch.scan.x86.x86_operands import (
     WHOLE,
@@ -17,6 +19,7 @@ from seclatch.scan.x86.x86_operands import (
     write_register,
     write_whole_register,
 )
+from seclatch.scan.x86.x86_pointers import follow_instruction
 from seclatch.scan.x86.x86_transfer import apply_instruction
 
 R, M, F, K = iced.Register, iced.Mnemonic, iced.FlowControl, iced.OpKind
@@ -29,6 +32,8 @@ _ANYWHERE = (R.RAX, R.RCX, R.RDX, R.RSI, R.RDI, R.R8, R.R9, R.R10, R.R11)
 
 _NOTHING = {M.CMP, M.TEST, M.NOP, M.ENDBR64}
 _LARGEST = 60_000
+_TABLE = "table"
+"""The name of an address of data: ("table", address)."""
 
 
 class X86Function:
@@ -43,17 +48,24 @@ class X86Function:
             del self._instructions[:]  # a jump to a label and some more can lead anywhere
         self.addresses = [instruction.ip for instruction in self._instructions]
         self._index = {address: i for i, address in enumerate(self.addresses)}
+        self._facts = facts
         self._endless, self._settled, self._words = facts.endless, facts.settled, facts.words
         self._switch = [self._index[address] for address in facts.switch if address in self._index]
         self.entries = [self._index[entered] for entered in facts.entered if entered in self._index]
         self._twice = any(
             _destination(instruction) in facts.twice for instruction in self._instructions
         )
-        if facts.caught:
+        jumped = bool(self.entries)
+        if facts.caught and facts.pads is not None:
+            pads = {self._index[pad] for _, _, pad in facts.pads if pad in self._index}
+            self.entries += sorted(pads)
+        elif facts.caught:
+            jumped = True
             calls = (i for i, instruction in enumerate(self._instructions) if _is_call(instruction))
             self.entries += [self._after(i, padding=True) for i in calls]
         self.leaders = self._find_leaders()
-        if computed and (self.entries or not self._switch):
+        self._anywhere = computed and (jumped or not self._switch)
+        if self._anywhere:
             self.entries = sorted(self.leaders)  # a table that cannot be read, or none
         self._zeros = self._find_zeros()
 
@@ -124,6 +136,10 @@ class X86Function:
         """Apply an instruction; see `FlowMachine`."""
         instruction = self._instructions[index]
         flow = instruction.flow_control
+        if self._facts.tables and is_address(instruction):
+            table = frozenset([(_TABLE, instruction.memory_displacement)])
+            write_register(instruction.op0_register, state, table)
+            return None
         if flow == F.NEXT or instruction.mnemonic == M.SYSCALL:
             if instruction.mnemonic not in _NOTHING:
                 apply_instruction(instruction, state)
@@ -137,14 +153,43 @@ class X86Function:
                 write_whole_register(state, register, None)
             stack.note_unknown_write(state)
             return None
-        return self._leads(instruction, index)
+        return self._leads(instruction, index, state)
+
+    def _find_table(self, index: int, state: State) -> list[int]:
+        """Return where a computed jump leads: `add base, offset; jmp *offset` by one table."""
+        jump, sum_ = self._instructions[index], self._instructions[index - 1]
+        is_sum = (
+            sum_.mnemonic == M.ADD
+            and jump.op0_kind == sum_.op0_kind == K.REGISTER
+            and jump.op0_register == sum_.op0_register
+            and index not in self.leaders
+        )
+        base = state.get(sum_.op1_register) if is_sum else None
+        if not base or not all(_is_table(atom, self._facts.tables) for atom in base):
+            return self._switch
+        tables = [self._facts.tables[atom[1]] for atom in base if isinstance(atom, tuple)]
+        return [self._index[to] for table in tables for to in table if to in self._index]
+
+    def landings(self, index: int) -> list[int]:
+        """Return where exceptions of a call, or unknown jumps, lead; see `PointerMachine`."""
+        if self._instructions[index].flow_control == F.INDIRECT_BRANCH:
+            return self.entries if self._anywhere else []
+        return find_landings(self._facts, self._index, self.addresses[index], self.entries)
+
+    def follow_pointer(self, index: int, state: State, held: Held, slots: Set[int]) -> PointerStep:
+        """Return what an instruction does with a pointer; see `PointerMachine`."""
+        instruction = self._instructions[index]
+        leaves = instruction.near_branch_target not in self._index
+        if instruction.flow_control == F.INDIRECT_BRANCH:
+            leaves = not self._switch
+        return follow_instruction(instruction, state, held, slots, leaves=leaves)
 
     def _load_word(self, instruction: iced.Instruction, state: State) -> None:
         if _is_plain_load(instruction):
             word = self._words[instruction.memory_displacement]
             write_register(instruction.op0_register, state, word)
 
-    def _leads(self, instruction: iced.Instruction, index: int) -> list[int]:
+    def _leads(self, instruction: iced.Instruction, index: int, state: State) -> list[int]:
         target = self._index.get(instruction.near_branch_target)
         inside = [] if target is None else [target]
         if instruction.flow_control == F.UNCONDITIONAL_BRANCH:
@@ -152,11 +197,24 @@ class X86Function:
         if instruction.flow_control == F.CONDITIONAL_BRANCH:
             return [*inside, index + 1]
         if instruction.flow_control == F.INDIRECT_BRANCH:
-            return self._switch
+            return self._find_table(index, state)
         # An interrupt (int 0x80) returns; ret, ud2 and hlt do not.
         return (
             [index + 1] if instruction.mnemonic == M.INT and instruction.immediate8 == 0x80 else []
         )
+
+
+def _is_table(atom: Atom, tables: Mapping[int, list[int]]) -> bool:
+    return isinstance(atom, tuple) and atom[0] == _TABLE and atom[1] in tables
+
+
+def is_address(instruction: iced.Instruction) -> bool:
+    """Return whether it forms an address by the instruction's own."""
+    return bool(
+        instruction.mnemonic == M.LEA
+        and instruction.memory_base == R.RIP
+        and instruction.op0_register in WHOLE
+    )
 
 
 def is_plain_load(elf: ElfFile, at: int) -> bool:
