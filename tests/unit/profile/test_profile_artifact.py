@@ -42,6 +42,28 @@ def test_regrouped_rules_mean_the_same(given_profile: Profile) -> None:
         assert regroup_rules(regrouped, native) == regrouped
 
 
+def test_a_call_whose_rules_differ_by_width_keeps_them() -> None:
+    """Libseccomp drops a mask of the upper half of 32-bit arguments: TRAP comes first then."""
+    upper = Arg(0, Operator.MASKED_EQ, 1 << 32, 0)
+    rules = (
+        rule("read", upper, action="SCMP_ACT_TRAP"),
+        rule("read", action="SCMP_ACT_KILL_THREAD"),
+        rule("lseek"),
+    )
+    for native in (Arch.X86_64, Arch.ARM):
+        given_profile = Profile(ERRNO, rules)
+        regrouped = regroup_rules(given_profile, native)
+        assert not compare_profiles(given_profile, regrouped, native)
+        assert regroup_rules(regrouped, native) == regrouped
+
+
+def test_the_order_of_overlapping_conditions_is_kept() -> None:
+    first = rule("read", Arg(1, Operator.LT, 1), action="SCMP_ACT_TRAP")
+    second = rule("read", Arg(1, Operator.LE, 1), Arg(2, Operator.NE, 0), action=LOG)
+    given_profile = Profile(ERRNO, (first, second))
+    assert regroup_rules(given_profile, Arch.X86_64).rules == (first, second)
+
+
 @given(resolved_profiles())
 def test_what_is_written_is_accepted_when_read(given_profile: Profile) -> None:
     try:
