@@ -182,7 +182,8 @@ static bool examine_all(const struct members *members)
 				continue;
 			failed_count++;
 			hopeless |= process->last.failure == NEEDS_NO_NEW_PRIVS ||
-				    process->last.failure == OTHER_FILTERS;
+				    process->last.failure == OTHER_FILTERS ||
+				    process->last.failure == NOT_ENTERED;
 		}
 		if (!failed_count || hopeless || is_past(&options.deadline))
 			return !failed_count;
