@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.cli.record import command, record_to_file
+from seclatch.cli.record import command
 from seclatch.cli.record.plain_arguments import COMMANDS, parse_plain
 from seclatch.cli.record.record_to_file import RecordArguments
 
@@ -97,4 +97,3 @@ def test_an_unreadable_file_is_left_to_click(tmp_path: Path) -> None:
 
 def test_defaults_are_those_of_click() -> None:
     assert parse_by_click(["ls"]) == RecordArguments(args=("ls",))
-    assert record_to_file.RecordArguments._fields
