@@ -73,9 +73,10 @@ static inline int save_vectors(const struct tracee *tracee)
 	return 0;
 }
 
-static inline void restore_vectors(const struct tracee *tracee)
+static inline int restore_vectors(const struct tracee *tracee)
 {
 	(void)tracee;
+	return 0;
 }
 
 /* At the exit of an injected call. */
@@ -154,12 +155,13 @@ static inline int save_vectors(const struct tracee *tracee)
 	return 0;
 }
 
-static inline void restore_vectors(const struct tracee *tracee)
+static inline int restore_vectors(const struct tracee *tracee)
 {
 	struct iovec all = { vectors.bytes, vectors.size };
 
-	if (vectors.note)
-		syscall(SYS_ptrace, 0x4205L, (long)tracee->tid, vectors.note, &all);
+	if (!vectors.note)
+		return 0;
+	return syscall(SYS_ptrace, 0x4205L, (long)tracee->tid, vectors.note, &all) ? errno : 0;
 }
 
 static inline bool restarts_from_stop(const struct tracee *tracee)
@@ -243,9 +245,10 @@ static inline int save_vectors(const struct tracee *tracee)
 	return 0;
 }
 
-static inline void restore_vectors(const struct tracee *tracee)
+static inline int restore_vectors(const struct tracee *tracee)
 {
 	(void)tracee;
+	return 0;
 }
 
 static inline int set_restart(struct injection *injection, const struct tracee *tracee,

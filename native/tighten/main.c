@@ -41,6 +41,7 @@ struct options options;
 static struct process known[MAX_MEMBERS];
 static size_t known_count, failed_count;
 static unsigned long long loaded; /* when a filter was loaded last, in clock ticks since boot */
+static bool calm; /* since the last pass began, no process was without the filter */
 
 bool is_past(const struct timespec *deadline)
 {
@@ -73,6 +74,7 @@ static const char *name_failure(enum failure failure)
 		[DIFFERS] = "differs",
 		[DENIED] = "denied",
 		[OTHER_FILTERS] = "other-filters",
+		[UNRESTORED] = "unrestored",
 		[TRACER_LOST] = "tracer-lost",
 		[KILLED] = "killed",
 		[TRACER_BUSY] = "tracer-busy",
@@ -109,7 +111,7 @@ static struct process *add_process(pid_t pid)
 	return known + known_count++;
 }
 
-static unsigned long long count_ticks(void)
+unsigned long long count_ticks(void)
 {
 	unsigned long long rate = (unsigned long long)sysconf(_SC_CLK_TCK);
 	struct timespec now;
@@ -128,7 +130,8 @@ static enum inheritance { UNBOUND_YET, INHERITED, UNDECIDED } judge_inheritance(
 
 	if (!options.unsuspended || count == options.present || !read_task_stat(pid, pid, &stat))
 		return UNBOUND_YET;
-	return loaded && count == options.present + 1 && stat.start > loaded + 1 ? INHERITED : UNDECIDED;
+	return calm && loaded && count == options.present + 1 && stat.start > loaded + 1 ? INHERITED :
+											   UNDECIDED;
 }
 
 static bool bind_or_inherit(struct process *process, enum inheritance inheritance)
@@ -202,7 +205,7 @@ static bool bind_all(const struct members *members)
 	known_count = failed_count = 0;
 	for (int quiet = 0; quiet < QUIET_PASSES;) {
 		size_t count = list_members(members, pids, MAX_MEMBERS);
-		bool news = false;
+		bool news = false, tried = false;
 
 		for (size_t i = 0; i < count; i++) {
 			enum inheritance inheritance = judge_inheritance(pids[i]);
@@ -210,12 +213,15 @@ static bool bind_all(const struct members *members)
 			struct process *process = wait ? NULL : add_process(pids[i]);
 			bool ok = process && bind_or_inherit(process, inheritance);
 
+			tried |= process && inheritance == UNBOUND_YET;
+			calm &= !tried;
 			news |= wait && !is_known(pids[i]) && !is_gone(pids[i]);
 			if (process)
 				print_process(process, ok);
 			failed_count += process && !ok;
 			news |= process && (!ok || process->loads);
 		}
+		calm = !tried;
 		quiet = news ? 0 : quiet + 1;
 		late += !quiet && is_past(&options.deadline);
 		if (late == LATE_PASSES || known_count == MAX_MEMBERS)

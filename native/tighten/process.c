@@ -80,14 +80,6 @@ static void note(struct process *process, const struct outcome *outcome)
 	process->loads += !outcome->present;
 }
 
-static bool is_among(pid_t tid, const pid_t *tids, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (tids[i] == tid)
-			return true;
-	return false;
-}
-
 static bool can_be_left_out(pid_t pid, pid_t tid)
 {
 	struct task_stat stat;
@@ -157,39 +149,134 @@ static struct outcome bind_one_of_many(const struct process *process, pid_t tid,
 	return outcome;
 }
 
+/* Passes over the threads of one process, and those that are known to be bound. */
+struct passes {
+	bool compat;
+	bool calm; /* since the last pass began, none was without the filter */
+	size_t tries;
+	unsigned long long began, loaded; /* clock ticks; loaded: last */
+	struct {
+		pid_t tid;
+		unsigned long long start;
+	} done[MAX_MEMBERS];
+	size_t dones;
+};
+
+static bool is_done(const struct passes *passes, pid_t tid, unsigned long long start)
+{
+	for (size_t i = 0; i < passes->dones; i++)
+		if (passes->done[i].tid == tid && passes->done[i].start == start)
+			return true;
+	return false;
+}
+
+/* Unsuspended, filters can only be counted.  A thread with one more that is not known to be bound was created
+ * by one that is if it began after the last load, and no thread was without then.  One that began earlier may
+ * have loaded one of its own, and did if that was before the first load. */
+static enum holding {
+	WITHOUT,
+	INHERITED,
+	UNDECIDED,
+	OTHERS
+} judge_thread(const struct passes *passes, pid_t pid, pid_t tid, unsigned long long start)
+{
+	unsigned long long count = count_filters(pid, tid);
+
+	if (!options.unsuspended || count == options.present)
+		return WITHOUT;
+	if (count != options.present + 1 || start < passes->began)
+		return OTHERS;
+	if (passes->calm && passes->loaded && start > passes->loaded + 1)
+		return INHERITED;
+	return is_past(&options.deadline) ? OTHERS : UNDECIDED;
+}
+
+/* GONE: look again. */
+static struct outcome bind_or_judge(const struct process *process, struct passes *passes, pid_t tid,
+				    unsigned long long start)
+{
+	struct outcome outcome = { .tid = tid, .number = -1 };
+	enum holding holding = judge_thread(passes, process->pid, tid, start);
+
+	if (holding == WITHOUT) {
+		outcome = bind_one_of_many(process, tid, passes->compat);
+		passes->loaded = count_ticks();
+		passes->calm = false;
+		passes->tries++;
+	} else if (holding == INHERITED)
+		outcome.present = true;
+	else
+		outcome.failure = holding == UNDECIDED || can_be_left_out(process->pid, tid) ?
+					  GONE :
+					  OTHER_FILTERS;
+	return outcome;
+}
+
+static bool bind_new_threads(struct process *process, struct passes *passes, bool *news)
+{
+	static pid_t tids[MAX_MEMBERS];
+	size_t count = list_threads(process->pid, tids, MAX_MEMBERS);
+	size_t before = passes->tries;
+
+	for (size_t i = 0; i < count && passes->dones < MAX_MEMBERS; i++) {
+		struct task_stat stat;
+		struct outcome outcome;
+
+		if (can_be_left_out(process->pid, tids[i]) ||
+		    !read_task_stat(process->pid, tids[i], &stat) || is_done(passes, tids[i], stat.start))
+			continue;
+		*news = true;
+		outcome = bind_or_judge(process, passes, tids[i], stat.start);
+		if (outcome.failure == GONE)
+			continue;
+		note(process, &outcome);
+		if (outcome.failure)
+			return false;
+		passes->done[passes->dones].tid = tids[i];
+		passes->done[passes->dones++].start = stat.start;
+	}
+	passes->calm = passes->tries == before;
+	return true;
+}
+
 /* Each thread for itself, until none is new: one that is born has its creator's filters. */
 static bool bind_each_thread(struct process *process)
 {
-	static pid_t tids[MAX_MEMBERS], done[MAX_MEMBERS];
-	bool compat = is_32bit(process->pid), news = true;
-	size_t dones = 0;
+	static struct passes passes;
+	bool news = true;
 	int late = 0;
 
+	passes.compat = is_32bit(process->pid);
+	passes.calm = false;
+	passes.began = count_ticks();
+	passes.loaded = passes.dones = passes.tries = 0;
 	while (news && !is_gone(process->pid)) {
-		size_t count = list_threads(process->pid, tids, MAX_MEMBERS);
-
 		news = false;
-		for (size_t i = 0; i < count && dones < MAX_MEMBERS; i++) {
-			struct outcome outcome;
-
-			if (is_among(tids[i], done, dones) || can_be_left_out(process->pid, tids[i]))
-				continue;
-			outcome = bind_one_of_many(process, tids[i], compat);
-			news = true;
-			if (outcome.failure == GONE)
-				continue;
-			note(process, &outcome);
-			if (outcome.failure)
-				return false;
-			done[dones++] = tids[i];
-		}
+		if (!bind_new_threads(process, &passes, &news))
+			return false;
 		late += news && is_past(&options.deadline);
 		if (late == LATE_PASSES) {
 			process->last.failure = KEEPS_CHANGING;
 			return false;
 		}
+		if (news && passes.calm)
+			usleep(PAUSE);
 	}
 	return true;
+}
+
+/* Unsuspended: an attempt for all threads that was cut short has bound all, or none and one has loaded a
+ * filter of its own. */
+static bool has_bound_all(struct process *process)
+{
+	static pid_t tids[MAX_MEMBERS];
+	size_t count = list_threads(process->pid, tids, MAX_MEMBERS);
+
+	for (size_t i = 0; i < count; i++)
+		if (count_filters(process->pid, tids[i]) != options.present + 1 &&
+		    !can_be_left_out(process->pid, tids[i]))
+			process->last.failure = OTHER_FILTERS;
+	return !process->last.failure;
 }
 
 /* May another attempt end better? */
@@ -229,6 +316,8 @@ static bool attempt(struct process *process, pid_t tid, bool *again)
 	note(process, &outcome);
 	if (outcome.failure)
 		return false;
+	if (outcome.present && options.unsuspended)
+		return has_bound_all(process);
 	/* others may have been left without by an attempt that was cut short */
 	if (outcome.diverged || (outcome.present && process->threads > 1))
 		return bind_each_thread(process);

@@ -238,7 +238,8 @@ static int let_go(struct injection *injection, struct tracee *tracee)
 	if (tracee->restart == RESTART_BLOCK && !injection->interrupted && !options.unsuspended)
 		return leave_by_restart(injection, tracee);
 	err = set_restart(injection, tracee, &registers);
-	restore_vectors(tracee);
+	if (!err)
+		err = restore_vectors(tracee);
 	if (!err)
 		err = registers_set(tracee->tid, &registers);
 	if (!err)
@@ -373,8 +374,11 @@ static enum failure load_and_leave(struct tracee *tracee, struct outcome *outcom
 	outcome->failure = name_error(outcome->err);
 	if (!outcome->failure)
 		load(tracee->pid, &injection, outcome, all_threads);
-	if (!injection.ended && let_go(&injection, tracee) == ESRCH)
-		outcome->failure = GONE;
+	err = injection.ended ? 0 : let_go(&injection, tracee);
+	if (err)
+		outcome->failure = err == ESRCH ? GONE : UNRESTORED;
+	if (outcome->failure == UNRESTORED) /* PTRACE_O_EXITKILL is still on */
+		outcome->err = err;
 	return outcome->failure;
 }
 
@@ -419,15 +423,15 @@ static enum failure seize(const struct tracee *tracee, unsigned long long start,
 	return NONE;
 }
 
-/* A thread that has one more may have loaded that itself a moment ago: it is this one only if an attempt was
- * cut short, or if the thread was created by one that has it. */
+/* A thread that has one more may have loaded that itself a moment ago: it is this one only if an attempt for
+ * all threads was cut short, which the caller goes on to judge by the others. */
 static bool has_other_filters(const struct process *process, const struct outcome *outcome,
 			      bool all_threads)
 {
 	if (!options.unsuspended)
 		return false;
 	if (outcome->present)
-		return all_threads && !process->cut_short;
+		return !all_threads || !process->cut_short;
 	return count_filters(process->pid, outcome->tid) != options.present;
 }
 

@@ -46,6 +46,7 @@ extern struct options options;
 
 bool is_past(const struct timespec *deadline);
 long long microseconds_since(const struct timespec *begin);
+unsigned long long count_ticks(void); /* since boot, as start times are */
 
 /* ---- /proc (procfs.c) */
 
@@ -53,7 +54,7 @@ struct task_stat {
 	char state;
 	pid_t parent;
 	unsigned long flags; /* PF_* */
-	unsigned long long start; /* of the process, in clock ticks since boot */
+	unsigned long long start; /* of the thread, in clock ticks since boot */
 };
 
 /* /proc/PID/task/TID/syscall.  number: -1 when it is in no call, -2 when it runs. */
@@ -119,6 +120,7 @@ enum failure {
 	DIFFERS, /* the filter is not there afterwards */
 	DENIED, /* unsuspended: a filter has ended it for an injected call */
 	OTHER_FILTERS, /* unsuspended: it has others than all have */
+	UNRESTORED, /* its registers could not be put back: it ends with the worker */
 	TRACER_LOST, /* the worker was killed */
 	KILLED, /* it ended when the worker was killed (PTRACE_O_EXITKILL) */
 	TRACER_BUSY, /* it is still waiting for the thread, in a call that takes long */

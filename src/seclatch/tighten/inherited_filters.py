@@ -121,13 +121,16 @@ def _describe(pid: int) -> str:
 
 
 def find_uncounted_threads(pids: Iterable[int], count: int) -> tuple[list[int], list[int]]:
-    """Return the living threads of processes with so many filters, and those with fewer."""
+    """Return the living threads of processes with so many filters, and those with other numbers.
+
+    One more is none of ours, and may hide that ours is missing.
+    """
     fine: list[int] = []
-    missing: list[int] = []
+    others: list[int] = []
     for pid in pids:
         for tid in list_threads(pid):
             status = read_status(pid, tid)
             if status is None or status.state in "ZX":
                 continue
-            (fine if status.filters >= count else missing).append(tid)
-    return fine, missing
+            (fine if status.filters == count else others).append(tid)
+    return fine, others

@@ -138,7 +138,7 @@ def _verify(report: TightenReport, bound: list[ProcessOutcome], count: int) -> N
     if missing:
         report.outcome = replace(report.outcome, settled=False)
         threads = ", ".join(map(str, missing[:_SHOWN]))
-        report.verified = f"threads with fewer than {count} filters afterwards: {threads}"
+        report.verified = f"threads that have not {count} filters afterwards: {threads}"
     else:
         threads = f"{len(fine)} thread{'s' if len(fine) != 1 else ''}"
         report.verified = (

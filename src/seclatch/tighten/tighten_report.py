@@ -37,6 +37,8 @@ _REASONS = {
     "of its configuration",
     "other-filters": "it has other filters than its container's configuration, which cannot "
     "be read without root",
+    "unrestored": "its registers could not be put back, and the kernel ended it (ptrace(2), "
+    "PTRACE_O_EXITKILL)",
     "missed": "it was created while the others were bound, and has no filter",
     "": "it is not bound",
 }

@@ -17,7 +17,7 @@ from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.parse.load_profile import parse_profile
 from seclatch.system.procfs import read_start
 from seclatch.tighten.further_filter import FurtherFilter, decode_program
-from seclatch.tighten.inherited_filters import judge_processes
+from seclatch.tighten.inherited_filters import find_uncounted_threads, judge_processes
 from seclatch.tighten.own_processes import tighten_own_processes
 from seclatch.tighten.present_filters import NamedFilter, choose_method, make_named
 from seclatch.tighten.process_facts import ProcessFacts
@@ -113,3 +113,10 @@ def test_processes_by_record_descent_and_count(child: int, tmp_path: Path) -> No
     write_tightened(own, code, tmp_path / "records", loaded=1)
     inherited = judge_processes([child], code, count - 1, tmp_path / "records")
     assert (inherited.bound, inherited.unbound) == ((child,), ())
+
+
+def test_one_filter_more_than_counted_is_no_bound_thread(child: int) -> None:
+    count = own_filters()
+    assert find_uncounted_threads([child], count) == ([child], [])
+    for other in (count - 1, count + 1):
+        assert find_uncounted_threads([child], other) == ([], [child])
