@@ -18,6 +18,13 @@ from tests.scan import traced
 # In a function that keeps %rbx and %r15, with 64 bytes of stack; acct(2) is 163.
 LOAD = "mov syscall@GOTPCREL(%rip), %r15"
 CALL = "mov $163, %edi; xor %esi, %esi; xor %eax, %eax; call *%r15"
+TABLE = (
+    "lea 8f(%rip), %rbx; movslq (%rbx), %rax; add %rbx, %rax; jmp *%rax;"
+    ".pushsection .rodata; .p2align 2; 8: .long 1f-8b, {}-8b; .popsection; 1:"
+)
+BY_TABLE, BY_TABLE_TO_PART = TABLE.format("1f"), TABLE.format("part")
+BESIDE_TABLE = f"test %edi, %edi; jnz 2f; {BY_TABLE} xor %edi, %edi; jmp 3f; 2:"
+RESTORE = "add $64, %rsp; pop %r15; pop %rbx"
 FOLLOWED = {
     "a loop": f"{LOAD}; mov $2, %ebx; 1: {CALL}; dec %ebx; jnz 1b",
     "two registers": f"{LOAD}; mov %r15, %r8; mov $163, %edi; call *%r8; {CALL}",
@@ -26,8 +33,9 @@ FOLLOWED = {
     "a push": f"{LOAD}; push %r15; push %r15; mov $0, %r15d; pop %rbx; pop %r15; {CALL}",
     "a condition": f"mov other@GOTPCREL(%rip), %r15; test %edi, %edi; cmovne"
     f" syscall@GOTPCREL(%rip), %r15; {CALL}",
-    "a tail call": f"{LOAD}; mov %r15, %rax; add $64, %rsp; pop %r15; pop %rbx;"
-    " mov $163, %edi; jmp *%rax",
+    "a tail call": f"{LOAD}; mov %r15, %rax; {RESTORE}; mov $163, %edi; jmp *%rax",
+    "another tail call beside a table": f"{BESIDE_TABLE} {LOAD}; {CALL}; {RESTORE};"
+    " jmp *other@GOTPCREL(%rip); 3:",
     "a variable above": f"lea 32(%rsp), %rdi; {LOAD}; mov %r15, 8(%rsp); call other;"
     " mov $163, %edi; call *8(%rsp)",
     "a trap": f"{LOAD}; test %r15, %r15; jnz 1f; ud2; 1: {CALL}",
@@ -44,6 +52,11 @@ OPEN = {
     "a structure": f"{LOAD}; mov %r15, 8(%rsp); lea (%rsp), %rdi; call other; call *8(%rsp)",
     "an array": f"{LOAD}; mov %r15, 8(%rsp); mov (%rsp,%rbx,8), %rdi; mov $163, %edi;"
     " call *8(%rsp)",
+    "an argument of a tail call beside a table": f"{BESIDE_TABLE} call other;"
+    f" mov syscall@GOTPCREL(%rip), %rdi; {RESTORE}; jmp *0x18(%rax); 3:",
+    "an argument of an import's tail call": f"{BESIDE_TABLE} mov syscall@GOTPCREL(%rip), %rdi;"
+    f" {RESTORE}; jmp *other@GOTPCREL(%rip); 3:",
+    "another part by a table": f"{LOAD}; {BY_TABLE_TO_PART} {CALL}",
     "a vector": f"{LOAD}; movq %r15, %xmm0; movq %xmm0, kept(%rip)",
     "a copy of the frame": f"{LOAD}; mov %r15, 8(%rsp); movups (%rsp), %xmm0; call *8(%rsp)",
     "an exchange": f"{LOAD}; xchg %r15, kept(%rip)",

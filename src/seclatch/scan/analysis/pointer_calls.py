@@ -4,7 +4,7 @@ LLVM keeps the address of syscall(2) in a register over a loop: `mov syscall@GOT
 call *%r15`. Registers and words of the frame that may hold it are followed over all paths. One that
 goes anywhere else (to memory, to a function, into a computation) may be called anywhere.
 
-See docs/decisions/0150 (pointers to syscall(2)).
+See docs/decisions/0152 (pointers to syscall(2)).
 """
 
 from __future__ import annotations

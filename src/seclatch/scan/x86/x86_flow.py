@@ -156,7 +156,10 @@ class X86Function:
         return self._leads(instruction, index, state)
 
     def _find_table(self, index: int, state: State) -> list[int]:
-        """Return where a computed jump leads: `add base, offset; jmp *offset` by one table."""
+        """Return the addresses in the table of a computed jump; none if that is not known.
+
+        That is `add base, offset; jmp *offset`, where the base can only be a table's address.
+        """
         jump, sum_ = self._instructions[index], self._instructions[index - 1]
         is_sum = (
             sum_.mnemonic == M.ADD
@@ -166,9 +169,9 @@ class X86Function:
         )
         base = state.get(sum_.op1_register) if is_sum else None
         if not base or not all(_is_table(atom, self._facts.tables) for atom in base):
-            return self._switch
+            return []
         tables = [self._facts.tables[atom[1]] for atom in base if isinstance(atom, tuple)]
-        return [self._index[to] for table in tables for to in table if to in self._index]
+        return [to for table in tables for to in table]
 
     def landings(self, index: int) -> list[int]:
         """Return where exceptions of a call, or unknown jumps, lead; see `PointerMachine`."""
@@ -179,9 +182,11 @@ class X86Function:
     def follow_pointer(self, index: int, state: State, held: Held, slots: Set[int]) -> PointerStep:
         """Return what an instruction does with a pointer; see `PointerMachine`."""
         instruction = self._instructions[index]
-        leaves = instruction.near_branch_target not in self._index
+        targets = [instruction.near_branch_target]
         if instruction.flow_control == F.INDIRECT_BRANCH:
-            leaves = not self._switch
+            targets = self._find_table(index, state)
+        # A computed jump without a table of its own may be a tail call, even beside tables.
+        leaves = not targets or any(target not in self._index for target in targets)
         return follow_instruction(instruction, state, held, slots, leaves=leaves)
 
     def _load_word(self, instruction: iced.Instruction, state: State) -> None:
@@ -197,7 +202,8 @@ class X86Function:
         if instruction.flow_control == F.CONDITIONAL_BRANCH:
             return [*inside, index + 1]
         if instruction.flow_control == F.INDIRECT_BRANCH:
-            return self._find_table(index, state)
+            table = self._find_table(index, state)
+            return [self._index[to] for to in table if to in self._index] or self._switch
         # An interrupt (int 0x80) returns; ret, ud2 and hlt do not.
         return (
             [index + 1] if instruction.mnemonic == M.INT and instruction.immediate8 == 0x80 else []
@@ -205,7 +211,7 @@ class X86Function:
 
 
 def _is_table(atom: Atom, tables: Mapping[int, list[int]]) -> bool:
-    return isinstance(atom, tuple) and atom[0] == _TABLE and atom[1] in tables
+    return isinstance(atom, tuple) and atom[0] == _TABLE and bool(tables.get(atom[1]))
 
 
 def is_address(instruction: iced.Instruction) -> bool:
