@@ -73,6 +73,17 @@ def judge_processes(
     return JudgedProcesses(bound, unbound, configured + len(layers), tuple(layers.values()))
 
 
+def find_unbound(pids: Iterable[int], code: bytes, configured: int, folder: Path) -> list[int]:
+    """Return the processes without this filter, and those of which that is not known."""
+    found: list[int] = []
+    for pid in pids:
+        try:
+            found += judge_processes([pid], code, configured, folder).unbound
+        except SeclatchError:
+            found.append(pid)
+    return found
+
+
 def _find_layers(
     pid: int, records: Mapping[tuple[int, str], TightenedFilter]
 ) -> dict[str, TightenedFilter]:

@@ -7,6 +7,8 @@ See docs/decisions/0149-tightening-without-root.md.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from seclatch.errors import SeclatchError
@@ -16,6 +18,7 @@ from seclatch.system.procfs import read_start
 from seclatch.tighten.further_filter import FurtherFilter
 from seclatch.tighten.inherited_filters import (
     JudgedProcesses,
+    find_unbound,
     find_uncounted_threads,
     judge_processes,
 )
@@ -26,7 +29,14 @@ from seclatch.tighten.present_filters import (
     read_configured_filters,
 )
 from seclatch.tighten.process_facts import read_process_facts
-from seclatch.tighten.run_tighten import ProcessOutcome, TightenOptions, run_tighten
+from seclatch.tighten.run_tighten import (
+    MISSED,
+    ProcessOutcome,
+    TightenOptions,
+    count_ticks,
+    make_outcome,
+    run_tighten,
+)
 from seclatch.tighten.tighten_container import (
     PreparedFilter,
     TightenRequest,
@@ -44,6 +54,7 @@ from seclatch.tighten.tighten_target import (
 from seclatch.tighten.traceable_processes import require_traceable
 
 _SHOWN = 6
+_EVERY = 0.1
 
 
 def tighten_own_processes(request: TightenRequest) -> TightenReport:
@@ -55,7 +66,9 @@ def tighten_own_processes(request: TightenRequest) -> TightenReport:
     require_traceable(pids)
     further = compile_for_target(request, target)
     configured = read_configured_filters(target.first.pid)
-    judged = judge_processes(pids, further.code, int(bool(configured)), find_own_folder())
+    count = int(bool(configured))
+    judged = judge_processes(pids, further.code, count, find_own_folder())
+    before = {(pid, read_start(pid)) for pid in judged.bound}
     if judged.bound and not judged.unbound:
         return make_present_report(request, target, further, judged.bound)
     layers = [make_named(f"the profile put on {each.when}", each.code) for each in judged.layers]
@@ -64,7 +77,15 @@ def tighten_own_processes(request: TightenRequest) -> TightenReport:
     prepared = prepare_filter(wanted, _select(target, judged))
     if chosen.dry_run:
         return prepared.report
-    return _put_on(wanted, prepared, judged)
+    report = _put_on(wanted, prepared, judged)
+    if judged.bound and report.outcome.complete:
+        _add_missed(
+            report,
+            lambda: [each for each in _list_starts(target) if each not in before],
+            lambda pids: find_unbound(pids, further.code, count, find_own_folder()),
+            chosen.wait,
+        )
+    return report
 
 
 def _require_architecture() -> None:
@@ -123,7 +144,7 @@ def _put_on(
     _verify(report, bound, judged.count + 1)
     try:
         processes = [(each.pid, each.start) for each in bound]
-        loaded = max(report.outcome.loaded, 1)
+        loaded = report.outcome.loaded or count_ticks()
         write_tightened(processes, further.code, find_own_folder(), loaded=loaded)
     except OSError as error:
         report.warnings.append(
@@ -131,6 +152,33 @@ def _put_on(
             "know which filters the processes have, and refuse"
         )
     return report
+
+
+def _list_starts(target: TightenTarget) -> list[tuple[int, int]]:
+    return [(pid, read_start(pid)) for pid in list_target_pids(target)]
+
+
+def _add_missed(
+    report: TightenReport,
+    list_others: Callable[[], list[tuple[int, int]]],
+    judge: Callable[[list[int]], list[int]],
+    wait: float,
+) -> None:
+    """List the target again: what was created before its creator was bound has no filter.
+
+    `list_others`: ids and start times without those that were bound before; `judge` returns the
+    unbound ones. Most of them end soon, and get `wait` seconds.
+    """
+    handled = {(each.pid, each.start) for each in report.outcome.processes}
+    until = time.monotonic() + wait
+    while unbound := judge([each[0] for each in list_others() if each not in handled]):
+        if time.monotonic() >= until:
+            missed = tuple(make_outcome(pid, "unbound", MISSED) for pid in unbound)
+            processes = (*report.outcome.processes, *missed)
+            report.outcome = replace(report.outcome, processes=processes)
+            report.names = {**report.names, **read_names(missed)}
+            return
+        time.sleep(_EVERY)
 
 
 def _verify(report: TightenReport, bound: list[ProcessOutcome], count: int) -> None:

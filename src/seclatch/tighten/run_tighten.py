@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,7 @@ def make_outcome(pid: int, state: str, reason: str) -> ProcessOutcome:
 class TightenOutcome:
     """All processes. `touched`: bindings were tried; `settled`: no new process appears any more.
 
-    `loaded`: when a filter was loaded last, in clock ticks since boot.
+    `loaded`: when a filter was loaded last, or later, in clock ticks since boot.
     """
 
     processes: tuple[ProcessOutcome, ...]
@@ -132,10 +133,15 @@ def _read_outcome(done: subprocess.CompletedProcess[bytes]) -> TightenOutcome:
         raise SeclatchError(f"seclatch-tighten failed: {message or done.returncode}")
     if not end:
         # Killed: what it reported is true, and the rest is unknown.
-        return TightenOutcome(processes, touched=True, settled=False)
+        return TightenOutcome(processes, touched=True, settled=False, loaded=count_ticks())
     fields = dict(word.split("=", 1) for word in end.split()[1:])
     settled, loaded = fields["settled"] == "1", int(fields.get("loaded", "0"))
     return TightenOutcome(processes, done.returncode != _UNTOUCHED, settled, loaded)
+
+
+def count_ticks() -> int:
+    """Return the time since boot in clock ticks, as start times of processes are."""
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
 
 
 def _read_process(line: str) -> ProcessOutcome:
