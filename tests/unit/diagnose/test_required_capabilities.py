@@ -87,3 +87,36 @@ def test_engine_s_option_for_a_call_without_a_capability() -> None:
     [rule, option, *_] = remedies("unshare", "docker run x", DOCKER_S)
     assert "CAP_SYS_ADMIN, which unshare may need" in option.text
     assert "CAP_" not in rule.text
+
+
+DAC_OVERRIDE, SYS_PTRACE = 1 << 1, 1 << 19
+
+
+@pytest.mark.parametrize(
+    ("mask", "cause", "summary"),
+    [
+        (DAC_OVERRIDE, "missing-capability", "CAP_SYS_PTRACE is missing for openat"),
+        (DAC_OVERRIDE | SYS_PTRACE, "permissions", "a file's owner or mode forbids it"),
+        (0, "permissions", "a file's owner or mode forbids it"),
+    ],
+)
+def test_another_user_s_process(mask: int, cause: str, summary: str) -> None:
+    run = Run("cat", "/proc/6/environ")
+    program = run.exec(run.root, "cat")
+    segment = run.trace.segments[program]
+    segment.facts = replace(segment.facts, capabilities=held(mask))
+    run.fails(program, "openat", 13, "/proc/6/environ")
+    run.tells(program, "cat: /proc/6/environ: Permission denied")
+    run.ends(program, 1)
+    found = run.cause()
+    assert (found.cause, found.summary.partition(":")[0]) == (cause, summary)
+
+
+def test_a_call_that_a_message_names_anywhere() -> None:
+    run = Run("strace", "-p", "6")
+    program = run.exec(run.root, "strace")
+    run.fails(program, "ptrace", 1)
+    run.tells(program, "strace: attach: ptrace(PTRACE_SEIZE, 6): Operation not permitted")
+    run.ends(program, 1)
+    found = run.cause()
+    assert found.summary.startswith("CAP_SYS_PTRACE is missing for ptrace: ")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from errno import EACCES, EPERM
 
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.symptom import FailureSymptom, find_symptom
+from seclatch.model.capability import name_capabilities
 
 # capabilities(7)
 _CAPABILITIES = {
@@ -33,6 +35,12 @@ _CAPABILITIES = {
     "CAP_SYSLOG": "syslog",
     "CAP_IPC_LOCK": "mlock mlockall mlock2",
 }
+_EFFECTIVE = 2
+# Files of /proc that ptrace_may_access() guards (fs/proc/base.c).
+_OF_PROCESS = re.compile(
+    r"/proc/\d+/(task/\d+/)?(auxv|cwd|environ|exe|fd|fdinfo|io|map_files|maps|mem|ns|pagemap|"
+    r"personality|root|smaps|stack|syscall)(/|$)"
+)
 _BY_CALL = {call: name for name, calls in _CAPABILITIES.items() for call in calls.split()}
 
 
@@ -48,12 +56,30 @@ def find_missing_capability(run: DiagnosedRun) -> FoundCause | None:
         return _make_cause(
             "missing-capability", f"{capability} is missing for {symptom.call}", symptom
         )
+    if _takes_ptrace(run, symptom):
+        return _make_cause(
+            "missing-capability", f"CAP_SYS_PTRACE is missing for {symptom.call}", symptom
+        )
     if capability == "CAP_SYS_ADMIN":  # without it the kernel gives EPERM
         words = (
             f"a security module (AppArmor, SELinux) or a directory's mode forbids {symptom.call}"
         )
         return _make_cause("lsm", words, symptom)
     return _judge_errno(symptom, "")
+
+
+def _takes_ptrace(run: DiagnosedRun, symptom: FailureSymptom) -> bool:
+    """Return whether it is about another user's process, which file modes do not forbid.
+
+    ptrace(2), "Ptrace access mode checking": such files of /proc are for the process's own user and
+    group, or for CAP_SYS_PTRACE.
+    """
+    if symptom.seen is None or not _OF_PROCESS.match(symptom.path):
+        return False
+    held = run.evidence.trace.segments[symptom.seen.segment].facts.capabilities
+    names = set(name_capabilities(held[_EFFECTIVE])) if held else set()
+    reads_all = bool(names & {"CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH"})
+    return reads_all and "CAP_SYS_PTRACE" not in names
 
 
 def _judge_message(run: DiagnosedRun, symptom: FailureSymptom) -> FoundCause | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -21,6 +22,7 @@ from seclatch.model.stage import Stage
 from seclatch.recording.backends.bpf.detail_events import Seen
 from seclatch.recording.trace.trace import TracedProcess
 
+_WORD = re.compile(r"\w+")
 # Shells give the terminal back when they end; session leaders get EPERM for that.
 _IDLE = {"setpgid", "setsid", "ioctl"}
 
@@ -166,8 +168,9 @@ def _find_call_behind(text: str, failures: Sequence[Seen], evidence: RunEvidence
         name = PurePosixPath(seen.text).name
         if len(name) > 2 and name in text and name not in RUNTIMES:
             return seen
+    words = set(_WORD.findall(text))
     for seen in same:
-        if evidence.find_syscall(seen).name in text.split(":", maxsplit=1)[0].split():
+        if evidence.find_syscall(seen).name in words:
             return seen
     unnamed = [failure for failure in same if not failure.text]
     return unnamed[0] if unnamed and number not in (2, 1) else None
