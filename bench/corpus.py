@@ -2,7 +2,8 @@
 
 `python -m bench explain --corpus dev` (or `second`, `third`) explains scenes that may be read while
 `diagnose/` is changed, `--corpus blind` (or `second-blind`, `third-blind`) those that may not: of
-these it prints counts alone, unless `--answers`.
+these it prints counts alone, unless `--answers`. `--confirm`: with `seclatch explain --confirm`;
+scenes that one run cannot decide are left out then, since more runs may.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tests.explain.scenes.start_scenes import SceneStarts
 from tests.latch.oci import SCRIPTS
 
 SECLATCH = str(SCRIPTS / "seclatch")
-TIMEOUT = 120
+TIMEOUT = 240
 
 
 def report(part: Part, options: argparse.Namespace) -> None:
@@ -30,9 +31,11 @@ def report(part: Part, options: argparse.Namespace) -> None:
     scenes = [
         scene
         for scene in load_scenes(part)
-        if options.engine in ("", scene.engine) and options.only in scene.name
+        if options.engine in ("", scene.engine)
+        and options.only in scene.name
+        and (scene.verdict is not None or not options.confirm)
     ]
-    score = Score(list(judge_scenes(scenes, options.workers)))
+    score = Score(list(judge_scenes(scenes, options.workers, confirm=options.confirm)))
     for line in score.rows():
         print(line)
     if options.answers or part in READ:
@@ -40,7 +43,9 @@ def report(part: Part, options: argparse.Namespace) -> None:
         print("\n".join(score.unlike(grades)))
 
 
-def judge_scenes(scenes: Sequence[Scene], workers: int) -> Iterator[Judgement]:
+def judge_scenes(
+    scenes: Sequence[Scene], workers: int, *, confirm: bool = False
+) -> Iterator[Judgement]:
     """Yield what each scene's explanation is worth."""
     with tempfile.TemporaryDirectory(prefix="seclatch-scenes-") as folder:
         place = Path(folder)
@@ -49,15 +54,17 @@ def judge_scenes(scenes: Sequence[Scene], workers: int) -> Iterator[Judgement]:
 
             def judged(numbered: tuple[int, Scene]) -> Judgement:
                 number, scene = numbered
+                file = place / f"why{number}.json"
                 with starts.start(scene) as words:
-                    return judge(scene, explain(words, place / f"why{number}.json"))
+                    return judge(scene, explain(words, file, confirm=confirm))
 
             yield from pool.map(judged, enumerate(scenes))
 
 
-def explain(words: list[str], file: Path) -> dict[str, Any]:
+def explain(words: list[str], file: Path, *, confirm: bool = False) -> dict[str, Any]:
     """Explain one command; what gives no explanation in time explains nothing."""
-    command = [SECLATCH, "explain", "--json", "-o", str(file), "--", *words]
+    options = ["--confirm"] if confirm else []
+    command = [SECLATCH, "explain", *options, "--json", "-o", str(file), "--", *words]
     try:
         subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=TIMEOUT

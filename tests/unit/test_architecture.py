@@ -111,10 +111,15 @@ MAY_IMPORT = {
         "model profile.parse profile.compile profile.checks profile.export profile.edit "
         "diagnose.evidence diagnose.denials diagnose.causes"
     ),
+    "diagnose.confirm": (
+        "model profile.parse profile.export profile.edit recording.trace recording.attribution "
+        "recording.backends.bpf diagnose.evidence diagnose.denials diagnose.causes "
+        "diagnose.remedies"
+    ),
     "diagnose": (
         "model output report profile.parse recording recording.trace recording.attribution "
         "recording.backends recording.backends.bpf recording.ready diagnose.evidence "
-        "diagnose.denials diagnose.causes diagnose.remedies"
+        "diagnose.denials diagnose.causes diagnose.remedies diagnose.confirm"
     ),
     "watch.sources": "model system bpf recording.backends.bpf",
     "watch.targets": "model output",

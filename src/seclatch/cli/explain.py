@@ -55,6 +55,11 @@ if TYPE_CHECKING:
     help="Write the profile, changed so that the denied call is allowed.",
 )
 @click.option(
+    "--confirm",
+    is_flag=True,
+    help="Run CMD up to five more times, with denied calls allowed, and compare.",
+)
+@click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
     metavar="N",
@@ -107,6 +112,7 @@ def command(
     output: Path | None,
     recording: Path | None,
     fix: Path | None,
+    confirm: bool,
     seconds: float | None,
     container: str | None,
     waits: bool,
@@ -136,6 +142,12 @@ def command(
     CrashLoopBackOff. Of a container that was not created (CreateContainerError, a pod that stays in
     ContainerCreating) it reads what containerd or the kubelet logged.
 
+    --confirm decides by experiment: if CMD fails the same way once more, it is run with the denied
+    calls allowed, in containers of their own that are removed. What CMD does outside of its
+    container (volumes, network) it then does again, and denied calls do what they do: use it where
+    that does no harm. Of docker, podman, nerdctl, ctr, runc, crun and seclatch `run`, and of
+    seclatch apply; for another CMD, one with a terminal or a piped input, it says why not.
+
     \b
     Examples:
       seclatch explain --pod default/shop/web
@@ -144,6 +156,7 @@ def command(
       seclatch explain --recording start.json -- docker run IMAGE && seclatch report start.json
       seclatch explain --profile strict.json --runtime crun --no-new-privs
       seclatch explain --fix fixed.json -- docker run --security-opt seccomp=strict.json IMAGE
+      seclatch explain --confirm -- docker run --security-opt seccomp=strict.json IMAGE
       seclatch explain --container web --seconds 60
       seclatch explain --next --name project-db-1
     """
@@ -157,6 +170,8 @@ def command(
     _refuse_idle(name=name, waits=waits, verbose=verbose, as_json=as_json)
     if log and not pod:
         raise click.UsageError("--log is of no use without --pod")
+    if confirm and not args:
+        raise click.UsageError("--confirm is of no use without a command")
     from seclatch.diagnose import explain_command, write_explanation
 
     form = write_explanation.choose_form(verbose=verbose, as_json=as_json)
@@ -173,7 +188,7 @@ def command(
         )
         _finish(found, kept, (output, recording, fix), form)
     status, explanation, kept = explain_command.explain_command(
-        args, seconds, _tell, query_images=bool(recording)
+        args, seconds, _tell, query_images=bool(recording), confirm=confirm
     )
     # Where nobody can be told the status is the command's all the same.
     with contextlib.suppress(OSError), _complaining():

@@ -6,6 +6,7 @@ seccomp, and their explanation should not wait for these imports.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -17,6 +18,7 @@ from seclatch.diagnose.evidence.command_line import name_profile
 from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.diagnose.evidence.sentences import sounds_like_error, strip_prefixes
 from seclatch.model.explanation import (
+    Confirmation,
     ExplainedDenial,
     Explanation,
     FixedProfile,
@@ -30,13 +32,22 @@ from seclatch.version import __version__
 _MAX_DENIALS, _MAX_MESSAGES = 1000, 3
 
 
-def build_explanation(evidence: RunEvidence) -> Explanation:
-    """Find the cause, all denials, and the remedies."""
+Confirm = Callable[[DiagnosedRun, FoundCause], tuple[FoundCause, Confirmation]]
+
+
+def build_explanation(evidence: RunEvidence, confirm: Confirm | None = None) -> Explanation:
+    """Find the cause, all denials, and the remedies; `confirm` may answer otherwise than rules."""
     denials = RunDenials(evidence, name_profile(evidence.command))
     run = DiagnosedRun(evidence, denials)
-    found = find_cause(run)
+    found, confirmation = find_cause(run), None
+    if confirm:
+        found, confirmation = confirm(run, found)
     needs = _find_needs(found, run)
     remedies, fix = _find_remedies(found, needs, run)
+    if found.cause == "possibly-denied" and not confirm and _can_confirm(evidence.command):
+        from seclatch.diagnose.remedies.find_remedies import suggest_confirming
+
+        remedies = [suggest_confirming(evidence.command), *remedies]
     lost = evidence.trace.lost
     return Explanation(
         seccomp=found.seccomp,
@@ -51,9 +62,21 @@ def build_explanation(evidence: RunEvidence) -> Explanation:
         messages=_choose_messages(run) if run.anything_failed else [],
         remedies=remedies,
         fix=fix,
+        confirmation=confirmation,
         incomplete=evidence.sights.lost + lost.events + lost.processes + evidence.missed,
         seclatch=__version__,
     )
+
+
+def _can_confirm(command: Sequence[str]) -> bool:
+    from seclatch.diagnose.confirm.run_again import plan_run_again
+    from seclatch.diagnose.confirm.second_run import CannotRunAgainError
+
+    try:
+        plan_run_again(command)
+    except CannotRunAgainError:
+        return False
+    return True
 
 
 def _list_denials(found: FoundCause, run: DiagnosedRun) -> list[ExplainedDenial]:

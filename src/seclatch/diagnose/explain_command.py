@@ -4,114 +4,49 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from seclatch.diagnose.build_explanation import build_explanation
-from seclatch.diagnose.evidence.container_bundles import BundleContainer, BundleReader
-from seclatch.diagnose.evidence.run_evidence import RunEvidence
-from seclatch.diagnose.evidence.script_texts import ScriptReader
-from seclatch.diagnose.evidence.stages_by_name import assign_by_name
+from seclatch.diagnose.evidence.container_bundles import BundleContainer
 from seclatch.diagnose.evidence.trial_start import QUIETLY, make_trial_command, prepare_trial
+from seclatch.diagnose.observe_command import UPDATE_INTERVAL, observe_command
 from seclatch.model.explanation import Explanation
 from seclatch.model.recording import Recording
-from seclatch.recording.attribution.attribution import drop_unrelated
-from seclatch.recording.backends.bpf.detail_events import Sights, What
-from seclatch.recording.record_command import record_command
 from seclatch.recording.recorder import RecordOptions
-from seclatch.recording.trace.assign_stages import assign_stages
-from seclatch.recording.trace.event_kinds import EventKind
-from seclatch.recording.trace.trace import Segment, Trace
-
-_UPDATE_INTERVAL = 0.003
-"""Seconds: crun is done in ten milliseconds, and its bundle may be removed right after."""
 
 _TRIAL_SECONDS = 15
 """Seconds until a throwaway container is killed."""
-
-_HANG_SECONDS = 5
-"""Seconds without any call after a denied one, after which a runtime seems to hang."""
-
-
-class HangWatch:
-    """Warns that a runtime hangs: with some calls denied runc waits for ever, or spins."""
-
-    def __init__(self, sights: Sights, notify: Callable[[str], None]) -> None:
-        self._sights = sights
-        self._notify = notify
-        self._next = time.monotonic() + _HANG_SECONDS
-        self._warned = False
-
-    def watch(self, trace: Trace) -> None:
-        """Look for a hanging runtime once a second; warn once."""
-        if self._warned or time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + 1
-        oldest = time.monotonic_ns() - _HANG_SECONDS * 1_000_000_000
-        for seen in self._sights.calls:
-            segment = trace.segments.get(seen.segment)
-            if seen.what is not What.REFUSED or seen.time > oldest or segment is None:
-                continue
-            last = trace.processes[segment.process].segments[-1]
-            if segment.process in trace.living and last == seen.segment and _is_init(segment):
-                self._warned = True
-                self._notify("the runtime seems to hang after a denied call; ctrl-C twice ends it")
-                return
-
-
-def _is_init(segment: Segment) -> bool:
-    return segment.kind == EventKind.FILTER
 
 
 def explain_command(
     args: tuple[str, ...],
     seconds: float | None,
     notify: Callable[[str], None],
-    shown: tuple[str, ...] | None = None,
     *,
     query_images: bool = False,
+    confirm: bool = False,
 ) -> tuple[int, Explanation, Recording]:
     """Run the command and return its exit status, the explanation and the recording.
 
-    Raises SeclatchError. `shown` is the command that remedies are about, if not this one.
-    `query_images`: ask engines for the images of containers, for the recording.
+    Raises SeclatchError. `query_images`: ask engines for the images of containers, for the
+    recording. `confirm`: run the command again with the denied calls allowed, where possible.
     """
-    sights, bundles, scripts = Sights(), BundleReader(), ScriptReader()
-    seen: list[Trace] = []
+    confirmation = None
+    if confirm:
+        from seclatch.diagnose.confirm_command import CommandConfirmation
 
-    patience = HangWatch(sights, notify)
-
-    def watch(trace: Trace) -> None:
-        if not seen:
-            seen.append(trace)
-        bundles.watch(trace)
-        scripts.watch(trace)
-        patience.watch(trace)
-
+        confirmation = CommandConfirmation(args, notify)
     options = RecordOptions(
         seconds,
         notify=notify,
-        sights=sights,
-        watch=watch,
-        interval=_UPDATE_INTERVAL,
+        interval=UPDATE_INTERVAL,
         kill_on_repeat=True,
         query_images=query_images,
     )
-    status, recording = record_command(args, options)
-    trace = drop_unrelated(seen[0])
-    staging = assign_stages(trace)
-    assign_by_name(trace, staging)
-    evidence = RunEvidence(
-        shown or args, status, trace, staging, sights, bundles, _list_engines(seen[0]), scripts
-    )
-    return status, build_explanation(evidence), recording
-
-
-def _list_engines(trace: Trace) -> frozenset[str]:
-    """Return the program names of all followed daemons, with or without work for the command."""
-    found = (process.segments[0] for process in trace.processes.values() if process.found_running)
-    return frozenset(PurePosixPath(trace.segments[segment].file).name for segment in found)
+    evidence, recording = observe_command(args, options)
+    judge = confirmation.confirm if confirmation else None
+    return evidence.status, build_explanation(evidence, judge), recording
 
 
 def try_profile(
@@ -147,8 +82,9 @@ def try_container(
     shown = ("seclatch", "run", *options, "--", "/bin/true")
     words = make_trial_command(runtime, file, container, latched=latched)
     command = (*QUIETLY, "timeout", "--signal=KILL", str(_TRIAL_SECONDS), *words)
-    _, explanation, recording = explain_command(command, None, lambda _: None, shown)
-    return explanation, recording
+    recorded = RecordOptions(interval=UPDATE_INTERVAL, kill_on_repeat=True, query_images=False)
+    evidence, recording = observe_command(command, recorded, shown)
+    return build_explanation(evidence), recording
 
 
 @contextlib.contextmanager

@@ -122,6 +122,36 @@ class FixedProfile(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class ConfirmingRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One more run of the command: with which denied calls allowed, and how it ended.
+
+    `end` is `same` (it failed the same way as the first run), `succeeded` (it also is if the run
+    had not failed when it was stopped, after several times the first one's length) or `other`.
+    `last_words`: its last line that names an error, else its last one.
+    """
+
+    allowed: list[str]
+    status: int
+    end: str
+    stopped: bool
+    last_words: str
+
+
+class Confirmation(msgspec.Struct, frozen=True, kw_only=True):
+    """What `--confirm` found.
+
+    `seccomp`: whether seccomp made the command fail, by these runs; null where they do not decide,
+    or where there were none: `reason` says why. `calls`: the denied calls without which it ends
+    well. `before` is the answer without these runs, in the words of `Explanation.summary`.
+    """
+
+    seccomp: bool | None
+    calls: list[str]
+    runs: list[ConfirmingRun]
+    reason: str
+    before: str
+
+
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """Why a command failed.
 
@@ -129,6 +159,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     where that cannot be decided. `cause` is the kind of cause, `summary` one line, `evidence` the
     details. `stage` is where it failed, "" if nothing failed. `incomplete` counts lost events: a
     denial may be missing. `fix` is what `--fix` writes, null where no profile is to be changed.
+    `confirmation` is what `--confirm` found, null without it.
     """
 
     seccomp: bool | None
@@ -144,6 +175,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     remedies: list[Remedy]
     incomplete: int
     fix: FixedProfile | None = None
+    confirmation: Confirmation | None = None
     schema: str = SCHEMA
     seclatch: str = ""
 

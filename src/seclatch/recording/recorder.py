@@ -64,7 +64,8 @@ class RecordOptions(NamedTuple):
     what the first did not end. `query_images`: ask engines for the images of containers.
     `until_command_ends`: end the recording soon after the command, whatever it has left running.
     `ready`: when the program is ready, and its running phase begins. `find_pod` is asked for the
-    names in Kubernetes of each container that the command starts, by its id.
+    names in Kubernetes of each container that the command starts, by its id. `on_stop` is called at
+    each request to stop.
     """
 
     seconds: float | None = None
@@ -84,6 +85,7 @@ class RecordOptions(NamedTuple):
     until_command_ends: bool = False
     ready: ReadyCondition | None = None
     find_pod: Callable[[str], PodContainer | None] | None = None
+    on_stop: Callable[[], None] = lambda: None
 
 
 class RecordingSource(Protocol):
@@ -290,5 +292,7 @@ class TraceRecorder:
             self._asked = True
         elif info.si_signo == signal.SIGUSR2:
             self._mark_ready(BY_HAND)
-        elif self._source.handle_signal(info.si_signo, info.si_pid):
-            self._stopped = True
+        else:
+            self._options.on_stop()
+            if self._source.handle_signal(info.si_signo, info.si_pid):
+                self._stopped = True

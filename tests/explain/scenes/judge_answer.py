@@ -48,6 +48,9 @@ def judge(scene: Scene, document: dict[str, Any]) -> Judgement:
     denied = {one["syscall"] for one in document["denials"]}
     calls = set(scene.calls or scene.deny)
     answer = f"{document['cause']}: {document['summary']}"
+    if confirmation := document.get("confirmation"):
+        tried = [f"{each['allowed']} {each['end']}" for each in confirmation["runs"]]
+        answer += f" [{confirmation['seccomp']}; {', '.join(tried)}; {confirmation['reason']}]"
     grade = _grade(scene, document, fatal & calls)
     named = None
     if grade == "right" and scene.cause:

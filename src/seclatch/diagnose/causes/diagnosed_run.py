@@ -36,10 +36,11 @@ class FoundCause:
 
 @dataclass
 class DiagnosedRun:
-    """The run being diagnosed."""
+    """The run being diagnosed; `confirmed`: an experiment's verdict, which comes before rules."""
 
     evidence: RunEvidence
     denials: RunDenials
+    confirmed: FailureVerdict | None = None
 
     @cached_property
     def failures(self) -> list[tuple[EnteredSession | None, TracedProcess]]:
@@ -78,6 +79,8 @@ class DiagnosedRun:
     @cached_property
     def verdict(self) -> FailureVerdict | None:
         """Return whether denials made the program fail; None if there are none to judge."""
+        if self.confirmed:
+            return self.confirmed
         cases = self.chain_denials
         if not self.chain or not cases:
             return None

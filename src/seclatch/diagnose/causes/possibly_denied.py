@@ -12,9 +12,10 @@ def find_possible_denial(run: DiagnosedRun) -> FoundCause | None:
     cases, verdict = run.chain_denials, run.verdict
     if verdict is None or verdict.seccomp is not None:
         return None
-    names = ", ".join(dict.fromkeys(case.denial.syscall for case in cases))
+    case = verdict.case or cases[-1]
+    names = ", ".join(dict.fromkeys(each.denial.syscall for each in cases or [case]))
     program = run.evidence.program(run.chain[0].segments[-1])
-    own = {case.process.id for case in cases} & {process.id for process in run.chain}
+    own = {each.process.id for each in cases or [case]} & {process.id for process in run.chain}
     denied = "it" if own else "a process that it started"
     return FoundCause(
         None,
@@ -22,9 +23,6 @@ def find_possible_denial(run: DiagnosedRun) -> FoundCause | None:
         f"{program} ended with status {read_exit_code(run.chain[0])}; {denied} had been denied "
         f"{names} before that",
         Stage.PROGRAM.value,
-        [
-            "whether a denied call was the reason cannot be determined from its calls: allow it, "
-            "or run it without a profile, and see whether it succeeds"
-        ],
-        verdict.case or cases[-1],
+        ["whether a denied call was the reason cannot be determined from the calls of one run"],
+        case,
     )

@@ -48,6 +48,16 @@ def find_remedies(
     return _for_denial(found, found.case, needs, RuleRemedies(command, fixer))
 
 
+def suggest_confirming(command: Sequence[str]) -> Remedy:
+    """Return the remedy for what cannot be told: `seclatch explain --confirm`."""
+    return Remedy(
+        kind="other",
+        text="to decide it, have it run again with the denied calls allowed, and compared; do so "
+        "where what it does may be done again",
+        command=["seclatch", "explain", "--confirm", "--", *command],
+    )
+
+
 def _for_denial(
     found: FoundCause, case: DenialCase, needs: RuntimeNeeds | None, changes: RuleRemedies
 ) -> list[Remedy]:

@@ -1,0 +1,59 @@
+"""Make the profile of a second run: that of the first one, with denied calls allowed.
+
+It is the profile that the container had, as its bundle has it, and is tried before it is used: its
+filter must let the denied calls pass, with the arguments that they had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from seclatch.diagnose.confirm.second_run import CannotRunAgainError
+from seclatch.diagnose.denials.list_denials import DenialCase
+from seclatch.diagnose.denials.matching_rule import ProfileEvaluator, make_evaluator
+from seclatch.diagnose.remedies.required_capabilities import find_taken
+from seclatch.errors import SeclatchError
+from seclatch.profile.edit.allow_calls import edit_profile_text
+from seclatch.profile.export import docker, oci
+from seclatch.profile.parse.load_profile import parse_profile
+
+# Calls that change the host and not the container, for a caller with the capability.
+_OF_HOST_TEXT = """
+    acct adjtimex clock_adjtime clock_adjtime64 clock_settime clock_settime64 delete_module
+    finit_module init_module ioperm iopl kexec_file_load kexec_load quotactl quotactl_fd reboot
+    settimeofday stime swapoff swapon
+"""
+_OF_HOST = frozenset(_OF_HOST_TEXT.split())
+
+
+def find_obstacle(cases: Sequence[DenialCase]) -> str:
+    """Return why the denied calls cannot be allowed for a second run; "" if they can."""
+    for case in cases:
+        name, by = case.denial.syscall, case.denial.rule.by
+        if by == "unknown":
+            return f"{name} was denied by {case.denial.rule.text}, which no option changes"
+        if by == "architecture":
+            return f"{name} is a call of {case.denial.arch}, which the profile does not list"
+        if name in _OF_HOST and not find_taken(name, case.seen.args, case.held):
+            return f"{name} would change this host, and not only the container"
+    return ""
+
+
+def allow_denied_calls(
+    evaluator: ProfileEvaluator, cases: Sequence[DenialCase], names: Collection[str]
+) -> dict[str, Any]:
+    """Return the profile, in the OCI specification's form, with some of the denied calls allowed.
+
+    Raises CannotRunAgainError.
+    """
+    try:
+        text = docker.write(evaluator.profile).text
+        profile = parse_profile(edit_profile_text(text, "profile", sorted(names)).text, "profile")
+    except (SeclatchError, ValueError, LookupError) as error:
+        raise CannotRunAgainError(f"its profile cannot be changed: {error}") from error
+    after = make_evaluator(profile, evaluator.runtime, evaluator.native)
+    denied = [case for case in cases if case.denial.syscall in names]
+    if after is None or any(after.denies(case.syscall, case.seen.args) for case in denied):
+        raise CannotRunAgainError("no change of its profile was found that allows the denied calls")
+    return oci.make_document(profile)

@@ -1,0 +1,206 @@
+"""Confirm the answer about one run by more runs of its command, and say what was tried."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
+from seclatch.diagnose.causes.registry import find_cause
+from seclatch.diagnose.confirm.allowing_profile import allow_denied_calls, find_obstacle
+from seclatch.diagnose.confirm.describe_runs import describe_runs, describe_trial
+from seclatch.diagnose.confirm.judge_runs import Experiment, Experimenter
+from seclatch.diagnose.confirm.run_ending import (
+    RunOutcome,
+    list_program_denials,
+    read_outcome,
+)
+from seclatch.diagnose.confirm.run_limit import RunLimit
+from seclatch.diagnose.confirm.second_run import CannotRunAgainError, RunAgain
+from seclatch.diagnose.confirm.standard_streams import RepeatedInput
+from seclatch.diagnose.denials.judged_failure import FailureVerdict
+from seclatch.diagnose.denials.list_denials import DenialCase, RunDenials
+from seclatch.diagnose.evidence.run_evidence import RunEvidence
+from seclatch.errors import SeclatchError
+from seclatch.model.explanation import Confirmation
+
+_LEAST_SECONDS, _TIMES_LONGER = 15.0, 4
+# What a second run with the program's denied calls allowed would say nothing about.
+_DECIDED = {
+    "none": "nothing failed",
+    "runtime-denied": "the runtime was denied a call before the program began",
+    "hook-denied": "a hook was denied a call before the program began",
+    "wrong-architecture": "a call was denied for its architecture",
+    "profile-refused": "the profile was not loaded",
+    "engine-not-seen": "what the container was denied was not seen",
+}
+
+Observe = Callable[[tuple[str, ...], RunLimit], RunEvidence]
+"""Runs a command in detail mode, below a limit, and returns the evidence of that run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmer:
+    """Confirms answers about a command.
+
+    `seconds`: how long its first run took; `announce` is called before the command runs again.
+    """
+
+    plan: RunAgain
+    input: RepeatedInput
+    observe: Observe
+    seconds: float
+    announce: Callable[[], None]
+
+    def confirm(self, run: DiagnosedRun, found: FoundCause) -> tuple[FoundCause, Confirmation]:
+        """Return the answer after more runs, and what they were. Raises CannotRunAgainError."""
+        cases = _list_cases(run, found)
+        suspect = _choose_suspect(run, found, cases)
+        first = read_outcome(run, stopped=False, interrupted=False)
+        known = list(cases)
+        done = 0
+        self.announce()
+
+        def make_run(allowed: frozenset[str]) -> RunOutcome:
+            nonlocal done
+            done += 1
+            outcome, more = self._run_again(run, known, allowed, str(done))
+            known.extend(more)
+            return outcome
+
+        result = Experimenter(first, suspect.denial.syscall, make_run).experiment()
+        return _conclude(run, found, cases, first, result)
+
+    def _run_again(
+        self,
+        run: DiagnosedRun,
+        cases: Sequence[DenialCase],
+        allowed: frozenset[str],
+        number: str,
+    ) -> tuple[RunOutcome, list[DenialCase]]:
+        """Run it with some calls allowed; return its end, and what the program was denied then."""
+        profile: dict[str, Any] | None = None
+        if allowed:
+            if reason := find_obstacle(cases):
+                raise CannotRunAgainError(reason)
+            evaluator = run.denials.find_evaluator(cases[0].session)
+            if evaluator is None:
+                raise CannotRunAgainError("its profile is not known")
+            profile = allow_denied_calls(evaluator, cases, allowed)
+        with tempfile.TemporaryDirectory(prefix="seclatch-confirm-") as folder:
+            second = self.plan.make(number, Path(folder), profile)
+            limit = RunLimit(max(_LEAST_SECONDS, self.seconds * _TIMES_LONGER), second.stop)
+            try:
+                with self.input.redirect():
+                    evidence = self.observe(second.words, limit)
+            except SeclatchError as error:
+                raise CannotRunAgainError(f"running it again failed: {error}") from error
+            finally:
+                limit.clean()
+        again = DiagnosedRun(evidence, RunDenials(evidence))
+        outcome = read_outcome(again, stopped=limit.exceeded, interrupted=limit.interrupted)
+        return outcome, list_program_denials(again)
+
+
+def decline(found: FoundCause, reason: str) -> tuple[FoundCause, Confirmation]:
+    """Return the answer as it was, and why there were no further runs."""
+    kept = replace(found, evidence=[f"not run again to confirm it: {reason}", *found.evidence])
+    record = Confirmation(seccomp=None, calls=[], runs=[], reason=reason, before=found.summary)
+    return kept, record
+
+
+def _list_cases(run: DiagnosedRun, found: FoundCause) -> list[DenialCase]:
+    """Return the denials to be allowed. Raises CannotRunAgainError if there is nothing to try."""
+    cases = list_program_denials(run)
+    if reason := _find_reason(run, found, cases) or find_obstacle(cases):
+        raise CannotRunAgainError(reason)
+    return cases
+
+
+def _find_reason(run: DiagnosedRun, found: FoundCause, cases: Sequence[DenialCase]) -> str:
+    """Return why another run would say nothing; "" if it would."""
+    sessions = [case.session for case in cases if case.session]
+    facts = {
+        "the program did not begin": not run.chain,
+        "the first run has not ended": any(process.ended is None for process in run.chain),
+        "no call was denied to the program, so there is nothing to allow": not cases,
+        "calls were denied in several containers": len({one.container for one in sessions}) > 1,
+        "calls were denied to a program that was executed in the container": any(
+            session.joined for session in sessions
+        ),
+    }
+    reasons = [_DECIDED.get(found.cause, ""), *(reason for reason, holds in facts.items() if holds)]
+    if cases and run.denials.find_evaluator(cases[0].session) is None:
+        reasons.append("its profile is not known")
+    return next((reason for reason in reasons if reason), "")
+
+
+def _choose_suspect(
+    run: DiagnosedRun, found: FoundCause, cases: Sequence[DenialCase]
+) -> DenialCase:
+    """Return the denial to allow alone: the answer's, or the last one that may matter."""
+    named = [found.case, run.verdict.case if run.verdict else None]
+    likely = [case for case in run.chain_denials if case in cases]
+    return next((case for case in named if case and case in cases), (likely or list(cases))[-1])
+
+
+def _conclude(
+    run: DiagnosedRun,
+    found: FoundCause,
+    cases: Sequence[DenialCase],
+    first: RunOutcome,
+    result: Experiment,
+) -> tuple[FoundCause, Confirmation]:
+    tried = describe_runs(result)
+    confirmation = Confirmation(
+        seccomp=result.verdict,
+        calls=list(result.calls),
+        runs=[describe_trial(trial) for trial in result.trials],
+        reason=result.reason,
+        before=found.summary,
+    )
+    if result.verdict is None:
+        return _keep_answer(run, found, first, result, tried), confirmation
+    facts = [tried]
+    if found.seccomp is (not result.verdict):
+        facts.append(f"without these runs the answer was: {found.summary}")
+    case = _find_blamed(run, found, cases, result) if result.verdict else None
+    same = case is not None and found.seccomp and found.case is case
+    verdict = FailureVerdict(result.verdict, case, facts)
+    if same:
+        return replace(found, evidence=[*facts, *found.evidence]), confirmation
+    answer = find_cause(replace(run, confirmed=verdict))
+    if not result.verdict:
+        others = [fact for fact in answer.evidence if fact not in facts]
+        answer = replace(answer, evidence=[*facts, *others])
+    return answer, confirmation
+
+
+def _find_blamed(
+    run: DiagnosedRun, found: FoundCause, cases: Sequence[DenialCase], result: Experiment
+) -> DenialCase:
+    """Return the denial that the answer is about: one of the calls that it takes."""
+    if found.case and found.case.denial.syscall == result.calls[0]:
+        return found.case
+    of_call = [case for case in cases if case.denial.syscall in result.calls]
+    first = [case for case in of_call if case.denial.syscall == result.calls[0]]
+    likely = [case for case in run.chain_denials if case in (first or of_call)]
+    return (likely or first or of_call or list(cases))[-1]
+
+
+def _keep_answer(
+    run: DiagnosedRun, found: FoundCause, first: RunOutcome, result: Experiment, tried: str
+) -> FoundCause:
+    """Return the first answer with what was tried; no certain one that the runs speak against."""
+    fact = f"{tried}. {result.reason}" if result.reason else tried
+    facts = [fact, *found.evidence]
+    allowed = [trial for trial in result.trials if trial.allowed]
+    changed = any(trial.outcome.status != first.status for trial in allowed)
+    if found.seccomp is False and changed:
+        doubtful = FailureVerdict(None, _choose_suspect(run, found, list_program_denials(run)))
+        doubt = find_cause(replace(run, confirmed=doubtful))
+        return replace(doubt, evidence=[fact, *doubt.evidence])
+    return replace(found, evidence=facts)

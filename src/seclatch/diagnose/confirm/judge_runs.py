@@ -1,0 +1,147 @@
+"""Judge by experiment: which runs are made, and what their ends say.
+
+First the command runs again as it is: only what fails the same way twice can be judged. Then the
+call that the rules suspect is allowed alone, then all that were denied. What ends well with a call
+allowed, and with nothing else changed, was stopped by its denial; what still fails the same way
+with none denied was not. A failure of another kind says neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from seclatch.diagnose.confirm.run_ending import (
+    Likeness,
+    RunOutcome,
+    compare_outcomes,
+    find_kernel_refusal,
+    find_unmade_call,
+    mask_numbers,
+)
+
+_ROUNDS = 2
+"""Runs with all denied calls allowed: the second allows what was denied after those, too."""
+
+RunWith = Callable[[frozenset[str]], RunOutcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One more run: the calls that were allowed for it, its end, and how that is to the first."""
+
+    allowed: frozenset[str]
+    outcome: RunOutcome
+    likeness: Likeness
+
+
+@dataclass
+class Experiment:
+    """The runs and their result.
+
+    `verdict`: seccomp, not seccomp, or undecided; `calls`: the denied calls without which it ends
+    well, with the suspected one first if it is one of them; `reason`: why it is undecided.
+    """
+
+    verdict: bool | None = None
+    calls: tuple[str, ...] = ()
+    trials: list[Trial] = field(default_factory=list)
+    reason: str = ""
+
+
+class _StopError(Exception):
+    """Why no more runs are made."""
+
+
+class Experimenter:
+    """Makes the runs; `suspect`: the call that the rules' answer is about."""
+
+    def __init__(self, first: RunOutcome, suspect: str, run: RunWith) -> None:
+        self._first = first
+        self._suspect = suspect
+        self._run = run
+        self._loose = False
+        self.result = Experiment()
+
+    def experiment(self) -> Experiment:
+        """Make the runs and return what they say."""
+        try:
+            self._repeat()
+            self._allow()
+        except _StopError as stop:
+            if self.result.verdict is None:
+                self.result.reason = str(stop)
+        return self.result
+
+    def _try(self, allowed: frozenset[str]) -> Trial:
+        outcome = self._run(allowed)
+        trial = Trial(allowed, outcome, self._compare(outcome))
+        self.result.trials.append(trial)
+        if outcome.interrupted:
+            raise _StopError("it was interrupted")
+        if outcome.denied & allowed:
+            name = min(outcome.denied & allowed)
+            raise _StopError(f"{name} was denied all the same: another profile was in force")
+        return trial
+
+    def _compare(self, outcome: RunOutcome) -> Likeness:
+        if self._loose:
+            return compare_outcomes(mask_numbers(self._first), mask_numbers(outcome))
+        return compare_outcomes(self._first, outcome)
+
+    def _repeat(self) -> None:
+        """Run it as it is: does it fail the same way? If only numbers differ, they do not count."""
+        trial = self._try(frozenset())
+        if trial.likeness is Likeness.OTHER:
+            self._loose = True
+            likeness = self._compare(trial.outcome)
+            trial = Trial(trial.allowed, trial.outcome, likeness)
+            self.result.trials[-1] = trial
+        if trial.likeness is Likeness.SUCCESS:
+            raise _StopError("run again as it is, it did not fail")
+        if trial.likeness is Likeness.OTHER:
+            raise _StopError("run again as it is, it failed in another way")
+        if missing := self._first.denied - trial.outcome.denied:
+            raise _StopError(f"run again as it is, it was not denied {min(missing)}")
+
+    def _allow(self) -> None:
+        denied = self._first.denied | self.result.trials[0].outcome.denied
+        if self._suspect in denied and len(denied) > 1:
+            trial = self._try(frozenset({self._suspect}))
+            if trial.likeness is Likeness.SUCCESS:
+                self._blame(self._suspect)
+                return
+            denied |= trial.outcome.denied
+        for _ in range(_ROUNDS):
+            trial = self._try(denied)
+            more = trial.outcome.denied - denied
+            if trial.likeness is Likeness.SUCCESS or not more:
+                break
+            denied |= more
+        self._judge(trial)
+
+    def _judge(self, trial: Trial) -> None:
+        """Judge the run with all denied calls allowed."""
+        if trial.likeness is Likeness.SUCCESS:
+            self._narrow(trial.allowed)
+            return
+        if trial.likeness is Likeness.OTHER:
+            raise _StopError("with the denied calls allowed it failed in another way")
+        if trial.outcome.denied or trial.outcome.incomplete:
+            raise _StopError("it was still denied calls")
+        if name := find_kernel_refusal(trial.outcome, trial.allowed):
+            raise _StopError(f"the kernel itself refuses {name}, too, when the profile allows it")
+        if name := find_unmade_call(self._first, trial.outcome):
+            raise _StopError(f"it did not make the call that had been denied ({name})")
+        self.result.verdict = False
+
+    def _narrow(self, allowed: frozenset[str]) -> None:
+        """Find whether the suspected call is one of those that it takes."""
+        others = allowed - {self._suspect}
+        self._blame(*sorted(allowed, key=lambda name: (name != self._suspect, name)))
+        if others and others != allowed and self._try(others).likeness is Likeness.SUCCESS:
+            self._blame(*sorted(others))
+
+    def _blame(self, *calls: str) -> None:
+        self.result.verdict = True
+        self.result.calls = calls

@@ -1,0 +1,156 @@
+"""Plan how a command is run again: as another container, under a given profile.
+
+The second container shares nothing with the first one but what the user gave both: it has a name
+of its own and is removed. What would need the first one's name, terminal or input is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from seclatch.diagnose.confirm.refused_options import ENGINES, OWN, refuse_options
+from seclatch.diagnose.confirm.run_options import FLAGS, RunOption, split_options
+from seclatch.diagnose.confirm.second_bundle import plan_runtime
+from seclatch.diagnose.confirm.second_run import CannotRunAgainError, RunAgain, SecondRun
+from seclatch.diagnose.evidence.command_line import find_client
+
+_LATCHED = {"seclatch-runc": "runc", "seclatch-crun": "crun"}
+
+
+def plan_run_again(command: Sequence[str]) -> RunAgain:
+    """Return how the command is run again. Raises CannotRunAgainError."""
+    at, client = _find_client(command)
+    if at < 0:
+        raise CannotRunAgainError(
+            "it is none of docker run, podman run, nerdctl run, ctr run, runc run, crun run, "
+            "seclatch run and seclatch apply, which can be given another profile"
+        )
+    words = list(command[at + 1 :])
+    verb = _find_verb(client, words)
+    before = [*command[: at + 1], *words[: verb + 1]]
+    options, rest = split_options(client, words[verb + 1 :])
+    refuse_options(client, options)
+    if not rest:
+        raise CannotRunAgainError("its command line names no image, container or program")
+    kept = [option for option in options if option.name not in OWN[client]]
+    if client in ENGINES:
+        return _plan_engine(client, command[: at + 1], before, kept, rest)
+    if client == "ctr":
+        return _plan_ctr(before, kept, rest, words[:verb])
+    if client == "seclatch":
+        return _plan_seclatch(before, kept, rest)
+    words_before = [*command[: at + 1], *words[:verb]]
+    make = plan_runtime(words_before, options, [word for one in kept for word in one.words])
+    return RunAgain(client, make, takes_input=True)
+
+
+def _find_client(command: Sequence[str]) -> tuple[int, str]:
+    """Return the position and the name of the client, or of the runtime below a latch."""
+    for index, word in enumerate(command):
+        if name := _LATCHED.get(PurePosixPath(word).name):
+            return index, name
+    at, client = find_client(command)
+    return (at, client) if client in FLAGS else (-1, "")
+
+
+def _find_verb(client: str, words: Sequence[str]) -> int:
+    """Return where the verb `run` is. Raises CannotRunAgainError."""
+    wanted = ("run", "apply") if client == "seclatch" else ("run",)
+    groups = ("container",) if client in ENGINES else ()
+    for index, word in enumerate(words):
+        if word in wanted:
+            return index
+        value = index and words[index - 1].startswith("-") and "=" not in words[index - 1]
+        if not word.startswith("-") and word not in groups and not value:
+            break
+    verb = next((word for word in words if not word.startswith("-")), "")
+    raise CannotRunAgainError(
+        f"only {client} run makes a container of its own; {client} {verb} does not"
+    )
+
+
+def _words(options: Sequence[RunOption]) -> list[str]:
+    return [word for option in options for word in option.words]
+
+
+def _make_name(number: str) -> str:
+    return f"seclatch-confirm-{os.getpid()}-{number}"
+
+
+def _plan_engine(
+    client: str,
+    client_words: Sequence[str],
+    before: Sequence[str],
+    options: Sequence[RunOption],
+    rest: Sequence[str],
+) -> RunAgain:
+    unprofiled = [
+        option
+        for option in options
+        if option.name != "security-opt" or not option.value.startswith(("seccomp=", "seccomp:"))
+    ]
+    # What stands between client and verb (-H, --context) also says where the container is.
+    globals_ = list(before[len(client_words) : -1])
+    globals_ = [word for word in globals_ if word != "container"]
+
+    def make(number: str, folder: Path, profile: dict[str, Any] | None) -> SecondRun:
+        name = _make_name(number)
+        given = options
+        added = ["--rm", "--name", name]
+        if profile is not None:
+            given = unprofiled
+            added += ["--security-opt", f"seccomp={write_profile(folder, profile)}"]
+        stop = (*client_words, *globals_, "rm", "--force", name)
+        return SecondRun((*before, *added, *_words(given), *rest), stop)
+
+    interactive = any(option.name == "interactive" and option.is_set for option in options)
+    return RunAgain(client, make, takes_input=interactive, interactive=interactive)
+
+
+def _plan_ctr(
+    before: Sequence[str],
+    options: Sequence[RunOption],
+    rest: Sequence[str],
+    globals_: Sequence[str],
+) -> RunAgain:
+    if len(rest) < 2:
+        raise CannotRunAgainError("its command line names no container")
+    unprofiled = [option for option in options if option.name not in ("seccomp", "seccomp-profile")]
+    client_words = before[: len(before) - 1 - len(globals_)]
+
+    def make(number: str, folder: Path, profile: dict[str, Any] | None) -> SecondRun:
+        name = _make_name(number)
+        given = options if profile is None else unprofiled
+        added = ["--rm"]
+        if profile is not None:
+            added += ["--seccomp", "--seccomp-profile", str(write_profile(folder, profile))]
+        stop = (*client_words, *globals_, "task", "kill", "--signal", "SIGKILL", name)
+        return SecondRun((*before, *added, *_words(given), rest[0], name, *rest[2:]), stop)
+
+    return RunAgain("ctr", make, takes_input=True)
+
+
+def _plan_seclatch(
+    before: Sequence[str], options: Sequence[RunOption], rest: Sequence[str]
+) -> RunAgain:
+    unprofiled = [option for option in options if option.name != "profile"]
+
+    def make(number: str, folder: Path, profile: dict[str, Any] | None) -> SecondRun:
+        if profile is None:
+            return SecondRun((*before, *_words(options), "--", *rest))
+        given = ["--profile", str(write_profile(folder, profile))]
+        return SecondRun((*before, *given, *_words(unprofiled), "--", *rest))
+
+    return RunAgain("seclatch", make, takes_input=True)
+
+
+def write_profile(folder: Path, profile: dict[str, Any]) -> Path:
+    """Write a profile as a file that an engine's client is given."""
+    import json
+
+    file = folder / "profile.json"
+    file.write_text(json.dumps(profile, indent=2) + "\n")
+    return file

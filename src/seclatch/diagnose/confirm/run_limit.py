@@ -1,0 +1,83 @@
+"""End a run that goes on for much longer than the first one: it is a server that works now."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+
+from seclatch.recording.attribution.attribution import find_related
+from seclatch.recording.trace.trace import Trace
+
+_PATIENCE = 10.0
+"""Seconds for a container to end once its engine was asked; then its processes are killed."""
+
+
+class RunLimit:
+    """Ends a run after some seconds; `stop`: the engine's command for that."""
+
+    def __init__(self, seconds: float, stop: Sequence[str]) -> None:
+        self._end = time.monotonic() + seconds
+        self._stop = stop
+        self._asked: subprocess.Popen[bytes] | None = None
+        self.exceeded = False
+        self.interrupted = False
+
+    def watch(self, trace: Trace) -> None:
+        """Look at the clock; called often."""
+        now = time.monotonic()
+        if now < self._end:
+            return
+        if not self.exceeded:
+            self.exceeded = True
+            if self._stop:
+                self._ask()
+        if not self._stop:
+            self._kill(trace, contained=now < self._end + _PATIENCE)
+        elif now > self._end + _PATIENCE:
+            self._kill(trace, contained=False)
+
+    def note_interrupt(self) -> None:
+        """End this run, and note that the user wants no more."""
+        self.interrupted = True
+        self._end = min(self._end, time.monotonic())
+
+    def clean(self) -> None:
+        """Remove the container that an interrupted or endless run may have left."""
+        if (self.exceeded or self.interrupted) and self._stop:
+            self._ask()
+        if self._asked:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._asked.wait(_PATIENCE)
+
+    def _ask(self) -> None:
+        if self._asked and self._asked.poll() is None:
+            return
+        null = subprocess.DEVNULL
+        with contextlib.suppress(OSError):
+            self._asked = subprocess.Popen(self._stop, stdin=null, stdout=null, stderr=null)
+
+    def _kill(self, trace: Trace, *, contained: bool) -> None:
+        """Kill the run's processes; `contained`: those in a container, and its runtime cleans."""
+        pids = list(_list_pids(trace))
+        inside = [pid for pid in pids if _read_namespace(pid) != _read_namespace(os.getpid())]
+        for pid in inside if contained and inside else pids:
+            with contextlib.suppress(OSError):  # it has ended
+                os.kill(pid, signal.SIGKILL)
+
+
+def _list_pids(trace: Trace) -> Iterator[int]:
+    for number in trace.living & find_related(trace):
+        process = trace.processes[number]
+        if not process.found_running:
+            yield process.pid
+
+
+def _read_namespace(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")  # noqa: PTH115
+    except OSError:
+        return ""
