@@ -101,6 +101,19 @@ def test_two_denied_calls_and_the_one_that_it_takes(bundle: Make) -> None:
     assert [one["syscall"] for one in document["denials"] if one["fatal"]] == ["mkdir"]
 
 
+def test_a_call_that_is_denied_only_after_the_first_one_is_allowed(bundle: Make) -> None:
+    script = "mkdir /tmp/x && chmod 700 /tmp/x && exit 0; echo something else; exit 7"
+    made = make_scripted(bundle, script, "mkdir", "chmod", "fchmodat")
+    document, _ = confirm(CRUN.argv("run", "--bundle", made.path, made.id))
+    [first, second] = document["confirmation"]["calls"]
+    assert (document["seccomp"], first) == (True, "mkdir"), document["confirmation"]
+    assert second in ("chmod", "fchmodat")
+    remedy = document["remedies"][0]
+    assert remedy["text"].startswith(f"allow mkdir, {second} to the program, which it takes")
+    profile = json.loads(document["fix"]["text"])["linux"]["seccomp"]
+    assert not {first, second} & {name for rule in profile["syscalls"] for name in rule["names"]}
+
+
 def test_a_failure_that_does_not_come_again(bundle: Make, tmp_path: Path) -> None:
     """Its volume is what the runs share."""
     (tmp_path / "shared").mkdir()

@@ -24,7 +24,10 @@ _NO_ERROR = re.compile(r'(time="[^"]*" level=(warning|info|debug))|cleanup warni
 
 @dataclass(frozen=True, slots=True)
 class FoundCause:
-    """A cause: see `Explanation` for the fields; `case` is the denial that it is about."""
+    """A cause: see `Explanation` for the fields; `case` is the denial that it is about.
+
+    `together`: all calls that have to be allowed, where it takes more than that one.
+    """
 
     seccomp: bool | None
     cause: str
@@ -32,6 +35,7 @@ class FoundCause:
     stage: str = ""
     evidence: list[str] = field(default_factory=list)
     case: DenialCase | None = None
+    together: tuple[str, ...] = ()
 
 
 @dataclass

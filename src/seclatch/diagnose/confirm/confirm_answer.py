@@ -168,15 +168,12 @@ def _conclude(
     if found.seccomp is (not result.verdict):
         facts.append(f"without these runs the answer was: {found.summary}")
     case = _find_blamed(run, found, cases, result) if result.verdict else None
-    same = case is not None and found.seccomp and found.case is case
-    verdict = FailureVerdict(result.verdict, case, facts)
-    if same:
-        return replace(found, evidence=[*facts, *found.evidence]), confirmation
-    answer = find_cause(replace(run, confirmed=verdict))
-    if not result.verdict:
-        others = [fact for fact in answer.evidence if fact not in facts]
-        answer = replace(answer, evidence=[*facts, *others])
-    return answer, confirmation
+    answer = found
+    if found.seccomp is not result.verdict or found.case is not case:
+        answer = find_cause(replace(run, confirmed=FailureVerdict(result.verdict, case)))
+    together = result.calls if len(result.calls) > 1 else ()
+    evidence = [*facts, *answer.evidence]
+    return replace(answer, evidence=evidence, together=together), confirmation
 
 
 def _find_blamed(

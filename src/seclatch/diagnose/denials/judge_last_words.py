@@ -31,6 +31,9 @@ from seclatch.diagnose.evidence.sentences import sounds_like_error
 from seclatch.recording.backends.bpf.detail_events import Seen
 
 _RAISED = re.compile(r"[\w.]*(Error|Exception)\b")
+_BY_ERROR = 2
+"""A fit by the error alone: see BestMatch."""
+
 _LEVEL = re.compile(
     r"^\W*(error|fatal|critical|panic|abort(ed|ing)?|emerg)\b|^E: |[\[=\"](error|fatal|ftl)\b",
     re.IGNORECASE,
@@ -54,13 +57,19 @@ def judge_last_words(failure: JudgedFailure) -> FailureVerdict | None:
         return FailureVerdict(None, match.case)
     if match.case and match.case_fit >= match.failed_fit:
         return _judge_named_denial(failure, match.case, line)
-    return _judge_failed_call(failure, match.failed) if match.failed else None
+    return _judge_failed_call(failure, match.failed, match.failed_fit) if match.failed else None
 
 
-def _judge_failed_call(failure: JudgedFailure, failed: Seen) -> FailureVerdict:
+def _judge_failed_call(failure: JudgedFailure, failed: Seen, fit: int) -> FailureVerdict:
     """Judge a call that the kernel failed, unless its process ended over a denied one after it."""
     ended = _find_later_end(failure, failed)
-    return FailureVerdict(None, ended) if ended else judge_kernel_failure(failure, failed)
+    if ended:
+        return FailureVerdict(None, ended)
+    verdict = judge_kernel_failure(failure, failed)
+    if verdict.seccomp is False and fit <= _BY_ERROR and failed.paths:
+        # The error alone: programs look for many files that are not there, and do without.
+        return FailureVerdict(None, failure.cases[-1], failed=failed)
+    return verdict
 
 
 def _find_later_end(failure: JudgedFailure, failed: Seen) -> DenialCase | None:
@@ -108,7 +117,8 @@ def _judge_named_denial(
     )
     if telling or (is_warning(line.text) and not repeated):
         return FailureVerdict(None, case)
-    if worked and not after and not _complains(line):
+    vague = not case.denial.fatal and not _names_denial(line.text, case)
+    if worked and not after and (vague or not _complains(line)):
         return FailureVerdict(None, case)
     return FailureVerdict(True, case, [f"its last words name that error: {line.text}"])
 
@@ -141,6 +151,13 @@ def _are_mistakes(failure: JudgedFailure, lines: Sequence[StderrLine]) -> bool:
         is_about(text, case.seen, case.syscall.name) for text in told for case in failure.cases
     )
     return any(map(is_mistake, told)) and not about
+
+
+def _names_denial(text: str, case: DenialCase) -> bool:
+    """Return whether words name the denied call or its file, and not its error alone."""
+    return names_call(text, case.syscall.name) or any(
+        names_path(text, path) for path in case.seen.paths
+    )
 
 
 def _complains(line: StderrLine) -> bool:

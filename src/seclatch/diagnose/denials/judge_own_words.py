@@ -17,6 +17,7 @@ from seclatch.diagnose.denials.own_words import (
     has_topic,
     is_about,
     is_advice,
+    is_assertion,
     is_bug,
     is_exception,
     is_mistake,
@@ -40,8 +41,10 @@ def judge_own_words(failure: JudgedFailure) -> FailureVerdict | None:
             certain = named and case.process.id == origin.id and origin.id in failure.certain
             return FailureVerdict(True, case, [quote_last_words(lines)]) if certain else None
         texts = [line.text for line in lines]
-        own = is_advice(name) or any(map(is_exception, texts))
-        other = any(is_mistake(text) or is_network_error(text, name) for text in texts)
+        # Not any exception: a RuntimeError or an assertion may be about a denied call.
+        own = is_advice(name) or any(map(is_bug, texts))
+        mistakes = [text for text in texts if is_mistake(text) and not is_assertion(text)]
+        other = bool(mistakes) or any(is_network_error(text, name) for text in texts)
         other = other and case.process.id == origin.id and not _is_followed(failure, case)
         if not own and not other:
             return None

@@ -144,7 +144,12 @@ def is_bug(text: str) -> bool:
 
     Not of an assertion, which may be about the result of any call.
     """
-    return is_exception(text) and is_mistake(text) and not _ASSERTION.search(text)
+    return is_exception(text) and is_mistake(text) and not is_assertion(text)
+
+
+def is_assertion(text: str) -> bool:
+    """Return whether words are those of an assertion, which may be about any call's result."""
+    return bool(_ASSERTION.search(text))
 
 
 def is_mistake(text: str) -> bool:

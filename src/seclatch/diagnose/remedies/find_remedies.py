@@ -71,7 +71,8 @@ def _for_denial(
     if found.cause not in _PROGRAM_CAUSES:
         return []
     capabilities = list(_list_capabilities(found, changes.command))
-    others = list(_for_denied_program(case, changes))
+    others = [*changes.allow_together(found.together)] if found.together else []
+    others += _for_denied_program(case, changes)
     # A capability comes first only for a call that the kernel refuses without it anyway.
     needed = capabilities and find_taken(case.denial.syscall, case.seen.args, case.held)
     return [*capabilities, *others] if needed else [*others[:1], *capabilities, *others[1:]]

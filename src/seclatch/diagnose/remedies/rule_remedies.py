@@ -61,6 +61,12 @@ class RuleRemedies:
             text += f". It takes {taken} as well, which the program lacks: {option}"
         yield self._make_remedy(fix, text, [name], capability=taken)
 
+    def allow_together(self, names: Sequence[str]) -> Iterator[Remedy]:
+        """Yield the remedy that allows several calls, none of which is enough alone."""
+        if fix := self.fixer.allow(names):
+            text = f"allow {', '.join(names)} to the program, which it takes together: {fix.place}"
+            yield self._make_remedy(fix, text, names)
+
     def allow_twins(self, name: str) -> Iterator[Remedy]:
         """Yield the remedy that also allows the calls that other C libraries use for the same."""
         twins = sorted({t for family in TWINS if name in family for t in family} - {name})
