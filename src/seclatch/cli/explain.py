@@ -142,11 +142,12 @@ def command(
     CrashLoopBackOff. Of a container that was not created (CreateContainerError, a pod that stays in
     ContainerCreating) it reads what containerd or the kubelet logged.
 
-    --confirm decides by experiment: if CMD fails the same way once more, it is run with the denied
-    calls allowed, in containers of their own that are removed. What CMD does outside of its
-    container (volumes, network) it then does again, and denied calls do what they do: use it where
-    that does no harm. Of docker, podman, nerdctl, ctr, runc, crun and seclatch `run`, and of
-    seclatch apply; for another CMD, one with a terminal or a piped input, it says why not.
+    --confirm decides by experiment, where one run does not: if CMD fails the same way once more, it
+    is run with the denied calls allowed, in containers of their own that are removed. So CMD does
+    again what it does outside of its container (volumes, network), and the denied calls are made:
+    use it where that does no harm. It works for docker, podman, nerdctl, ctr, runc, crun and
+    seclatch run, and seclatch apply; where CMD is another one, has a terminal or reads a pipe, the
+    output says why CMD was not run again.
 
     \b
     Examples:
