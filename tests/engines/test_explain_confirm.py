@@ -52,7 +52,9 @@ def test_a_second_container_decides(engine: Engine, tmp_path: Path, monkeypatch:
     document = json.loads(path.read_text())
     jsonschema.validate(document, SCHEMA)
     assert document["status"] == done.returncode == 7, (done.stderr, seen)
-    assert (document["seccomp"], document["cause"]) == (True, "program-denied"), document
+    assert (document["seccomp"], document["cause"]) == (True, "program-denied"), document[
+        "confirmation"
+    ]
     runs = [(each["allowed"], each["end"]) for each in document["confirmation"]["runs"]]
     assert runs == [([], "same"), (["mkdir"], "succeeded")], document["confirmation"]
     assert done.stdout == "something else\n"

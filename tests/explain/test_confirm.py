@@ -85,7 +85,7 @@ def test_what_further_runs_decide(
     made = make_scripted(bundle, script, "mkdir")
     before = made.path.joinpath("config.json").read_bytes()
     document, done = confirm(CRUN.argv("run", "--bundle", made.path, made.id))
-    assert (document["seccomp"], document["cause"]) == (verdict, cause), document
+    assert (document["seccomp"], document["cause"]) == (verdict, cause), document["confirmation"]
     assert list_ends(document) == ends
     assert document["evidence"][0].startswith("tried: run again as it is it failed the same way")
     assert done.stdout == "something else\n"  # of the first run alone
@@ -97,8 +97,8 @@ def test_two_denied_calls_and_the_one_that_it_takes(bundle: Make) -> None:
     script = "chmod 700 /tmp 2>/dev/null; mkdir /tmp/x && exit 0; echo something else; exit 7"
     made = make_scripted(bundle, script, "mkdir", "chmod", "fchmodat")
     document, _ = confirm(RUNC.argv("run", "--bundle", made.path, made.id))
-    assert document["confirmation"]["calls"] == ["mkdir"], document["confirmation"]
-    assert [one["syscall"] for one in document["denials"] if one["fatal"]] == ["mkdir"]
+    assert document["confirmation"]["calls"] == ["mkdir"], list_ends(document)
+    assert "was denied mkdir(" in document["summary"]
 
 
 def test_a_call_that_is_denied_only_after_the_first_one_is_allowed(bundle: Make) -> None:

@@ -92,7 +92,8 @@ def _list_denials(found: FoundCause, run: DiagnosedRun) -> list[ExplainedDenial]
 def _mark_fatal(case: DenialCase, found: FoundCause, run: DiagnosedRun) -> ExplainedDenial:
     """Return the denial for display; the one that the cause is about is marked as fatal."""
     judged = run.verdict is not None and case in run.chain_denials
-    if found.seccomp and case is found.case:
+    one_of = found.unnamed and case.denial.syscall in found.together
+    if found.seccomp and (case is found.case or one_of):
         return msgspec.structs.replace(case.denial, fatal=True)
     if judged and not found.seccomp:
         return msgspec.structs.replace(case.denial, fatal=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 from seclatch.diagnose.evidence.container_bundles import BundleReader
@@ -73,7 +72,7 @@ def observe_command(
         patience.watch(trace)
         options.watch(trace)
 
-    status, recording = record_command(args, replace(options, sights=sights, watch=watch))
+    status, recording = record_command(args, options._replace(sights=sights, watch=watch))
     trace = drop_unrelated(seen[0])
     staging = assign_stages(trace)
     assign_by_name(trace, staging)

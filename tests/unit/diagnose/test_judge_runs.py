@@ -82,6 +82,17 @@ def test_a_call_that_was_wrongly_suspected() -> None:
     assert tried(found) == [[], ["chmod"], ["chmod", "mkdir"], ["mkdir"]]
 
 
+def test_several_calls_of_which_the_suspected_one_is_none() -> None:
+    first = like(FAILS, denied=frozenset({"write", "fcntl", "tgkill"}))
+
+    def ends(allowed: frozenset[str]) -> RunOutcome:
+        works = {"write", "fcntl"} <= allowed
+        return WELL if works else like(first, denied=first.denied - allowed)
+
+    found = experiment(ends, "tgkill", first)
+    assert (found.calls, found.unnamed) == (("fcntl", "write"), True)
+
+
 def test_it_takes_several_calls() -> None:
     first = like(FAILS, denied=frozenset({"mkdir", "chmod"}))
 

@@ -26,7 +26,8 @@ _NO_ERROR = re.compile(r'(time="[^"]*" level=(warning|info|debug))|cleanup warni
 class FoundCause:
     """A cause: see `Explanation` for the fields; `case` is the denial that it is about.
 
-    `together`: all calls that have to be allowed, where it takes more than that one.
+    `together`: all calls that have to be allowed, where it takes more than that one; `unnamed`:
+    which of them it ended over is not known.
     """
 
     seccomp: bool | None
@@ -36,6 +37,7 @@ class FoundCause:
     evidence: list[str] = field(default_factory=list)
     case: DenialCase | None = None
     together: tuple[str, ...] = ()
+    unnamed: bool = False
 
 
 @dataclass

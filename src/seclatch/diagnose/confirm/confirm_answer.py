@@ -172,20 +172,29 @@ def _conclude(
     if found.seccomp is not result.verdict or found.case is not case:
         answer = find_cause(replace(run, confirmed=FailureVerdict(result.verdict, case)))
     together = result.calls if len(result.calls) > 1 else ()
-    evidence = [*facts, *answer.evidence]
-    return replace(answer, evidence=evidence, together=together), confirmation
+    facts += [f"it takes {len(together)} calls: {', '.join(together)}"] if together else []
+    return replace(
+        answer,
+        evidence=[*facts, *answer.evidence],
+        together=together,
+        unnamed=result.unnamed,
+    ), confirmation
 
 
 def _find_blamed(
     run: DiagnosedRun, found: FoundCause, cases: Sequence[DenialCase], result: Experiment
 ) -> DenialCase:
-    """Return the denial that the answer is about: one of the calls that it takes."""
+    """Return the denial that the answer is about: of the first call, or the first of several.
+
+    Where several calls were allowed and none is known to be enough or to be needed, those that were
+    denied later are most often of the path by which a program reports the first denial.
+    """
     if found.case and found.case.denial.syscall == result.calls[0]:
         return found.case
-    of_call = [case for case in cases if case.denial.syscall in result.calls]
-    first = [case for case in of_call if case.denial.syscall == result.calls[0]]
-    likely = [case for case in run.chain_denials if case in (first or of_call)]
-    return (likely or first or of_call or list(cases))[-1]
+    wanted = result.calls if result.unnamed else result.calls[:1]
+    likely = [case for case in run.chain_denials if case.denial.syscall in wanted]
+    of_call = likely or [case for case in cases if case.denial.syscall in wanted] or list(cases)
+    return of_call[0 if result.unnamed else -1]
 
 
 def _keep_answer(

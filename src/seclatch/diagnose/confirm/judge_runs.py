@@ -40,11 +40,13 @@ class Experiment:
     """The runs and their result.
 
     `verdict`: seccomp, not seccomp, or undecided; `calls`: the denied calls without which it ends
-    well, with the suspected one first if it is one of them; `reason`: why it is undecided.
+    well, with the suspected one first if it is one of them; `unnamed`: it is not, and there are
+    several; `reason`: why it is undecided.
     """
 
     verdict: bool | None = None
     calls: tuple[str, ...] = ()
+    unnamed: bool = False
     trials: list[Trial] = field(default_factory=list)
     reason: str = ""
 
@@ -145,3 +147,4 @@ class Experimenter:
     def _blame(self, *calls: str) -> None:
         self.result.verdict = True
         self.result.calls = calls
+        self.result.unnamed = len(calls) > 1 and self._suspect not in calls

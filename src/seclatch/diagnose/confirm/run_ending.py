@@ -78,11 +78,10 @@ def read_outcome(run: DiagnosedRun, *, stopped: bool, interrupted: bool) -> RunO
     """Return how a run ended."""
     evidence, chain = run.evidence, run.chain
     ids = {process.id for process in chain}
-    lines = [
-        line.text
-        for line in evidence.output_lines
-        if not ids or evidence.process_of(line.segment).id in ids
+    of_chain = [
+        line for line in evidence.output_lines if evidence.process_of(line.segment).id in ids
     ]
+    lines = [line.text for line in (of_chain if chain else run.engine_messages)]
     own = [
         _describe_failure(evidence, seen)
         for seen in evidence.failures
@@ -95,7 +94,11 @@ def read_outcome(run: DiagnosedRun, *, stopped: bool, interrupted: bool) -> RunO
         words=tuple(mask_variable(line) for line in lines),
         errors=tuple(mask_variable(line) for line in lines if _names_error(line)),
         origin=evidence.image(chain[-1].segments[-1]).argv if chain else (),
-        failed=frozenset(_describe_failure(evidence, seen) for seen in evidence.failures),
+        failed=frozenset(
+            _describe_failure(evidence, seen)
+            for seen in evidence.failures
+            if evidence.stage(seen.segment) is Stage.PROGRAM
+        ),
         last_failed=own[-1] if own else None,
         denied=frozenset(case.denial.syscall for case in cases),
         deniers=frozenset(
