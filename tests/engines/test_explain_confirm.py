@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 
 from tests.engines.docker import Docker
 from tests.engines.engine import IMAGE, Engine
@@ -18,10 +20,11 @@ from tests.latch.oci import SCRIPTS
 SCRIPT = "mkdir /x && exit 0; echo something else; exit 7"
 
 
-def confirm(engine: Engine, words: list[str], path: Path) -> dict[str, Any]:
+def confirm(words: list[str], path: Path) -> tuple[dict[str, Any], str]:
+    """Return the explanation of a client's command line, and what that printed."""
     explain = [str(SCRIPTS / "seclatch"), "explain", "--confirm", "--json", "-o", str(path), "--"]
     done = subprocess.run(
-        [*explain, *engine.host.argv(*words)],
+        [*explain, *words],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -31,7 +34,7 @@ def confirm(engine: Engine, words: list[str], path: Path) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(path.read_text())
     jsonschema.validate(document, SCHEMA)
     assert document["status"] == done.returncode, done.stderr
-    return document
+    return document, done.stdout
 
 
 def list_containers(engine: Engine) -> list[str]:
@@ -39,25 +42,27 @@ def list_containers(engine: Engine) -> list[str]:
     return engine.must(*words).split()
 
 
-def test_a_second_container_decides(engine: Engine, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_second_container_decides(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first one has a name; the others need another one, and are removed."""
-    file, path = tmp_path / "profile.json", tmp_path / "why.json"
+    file = tmp_path / "profile.json"
     file.write_text(json.dumps(denying("mkdir")))
-    seen: list[list[str]] = []
+    words: list[str] = []
     plain = engine.host.argv
-    explain = [str(SCRIPTS / "seclatch"), "explain", "--confirm", "--json", "-o", str(path), "--"]
+
+    def keep(*more: str | os.PathLike[str]) -> list[str]:
+        words.extend(plain(*more))
+        return ["true"]
+
     with monkeypatch.context() as patch:
-        patch.setattr(engine.host, "argv", lambda *more: [*explain, *plain(*more)])
-        done = engine.run("/bin/sh", "-c", SCRIPT, runtime="crun", profile=file)
-    document = json.loads(path.read_text())
-    jsonschema.validate(document, SCHEMA)
-    assert document["status"] == done.returncode == 7, (done.stderr, seen)
-    assert (document["seccomp"], document["cause"]) == (True, "program-denied"), document[
-        "confirmation"
-    ]
+        patch.setattr(engine.host, "argv", keep)
+        engine.run("/bin/sh", "-c", SCRIPT, runtime="crun", profile=file)
+    document, output = confirm(words, tmp_path / "why.json")
+    assert (document["seccomp"], document["cause"]) == (True, "program-denied"), document
     runs = [(each["allowed"], each["end"]) for each in document["confirmation"]["runs"]]
     assert runs == [([], "same"), (["mkdir"], "succeeded")], document["confirmation"]
-    assert done.stdout == "something else\n"
+    assert (document["status"], output) == (7, "something else\n")
     engine.clear()
     assert list_containers(engine) == []
 
@@ -69,7 +74,8 @@ def test_a_container_in_the_background_under_the_engine_s_profile(
     name = docker.new_name()
     script = "unshare -U true && exit 0; echo something else; exit 7"
     words = ["docker", "-H", docker.address, "run", "-d", "--name", name, "--network", "none"]
-    document = confirm(docker, [*words, IMAGE, "/bin/sh", "-c", script], tmp_path / "why.json")
+    command = docker.host.argv(*words, IMAGE, "/bin/sh", "-c", script)
+    document, _ = confirm(command, tmp_path / "why.json")
     assert document["seccomp"] is True, document
     assert document["confirmation"]["calls"] == ["unshare"], document["confirmation"]
     assert len(list_containers(docker)) == 1
