@@ -52,14 +52,16 @@ def test_a_second_container_decides(
     plain = engine.host.argv
 
     def keep(*more: str | os.PathLike[str]) -> list[str]:
-        words.extend(plain(*more))
+        words[:] = words or plain(*more)  # the first call: ctr is called again if it prints nothing
         return ["true"]
 
     with monkeypatch.context() as patch:
         patch.setattr(engine.host, "argv", keep)
         engine.run("/bin/sh", "-c", SCRIPT, runtime="crun", profile=file)
     document, output = confirm(words, tmp_path / "why.json")
-    assert (document["seccomp"], document["cause"]) == (True, "program-denied"), document
+    assert (document["seccomp"], document["cause"]) == (True, "program-denied"), document[
+        "confirmation"
+    ]
     runs = [(each["allowed"], each["end"]) for each in document["confirmation"]["runs"]]
     assert runs == [([], "same"), (["mkdir"], "succeeded")], document["confirmation"]
     assert (document["status"], output) == (7, "something else\n")

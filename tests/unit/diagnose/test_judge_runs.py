@@ -124,10 +124,17 @@ def test_the_number_of_runs_is_bounded() -> None:
 
 
 def test_a_kernel_that_refuses_it_too() -> None:
-    for code in (errno.EPERM, errno.EROFS, errno.EEXIST):
+    for code in (errno.EPERM, errno.ENOMEM, errno.EEXIST):
         refuses = like(FREE, failed=frozenset({("mkdir", code, "d")}))
         found = experiment(lambda allowed, end=refuses: end if allowed else FAILS)
-        assert (found.verdict, "the kernel itself refuses mkdir" in found.reason) == (None, True)
+        assert (found.verdict, "the kernel itself fails mkdir" in found.reason) == (None, True)
+
+
+def test_a_call_that_the_kernel_failed_in_the_first_run_too() -> None:
+    both = frozenset({("mkdir", errno.ENOENT, "/other/x")})
+    first = like(FAILS, failed=both)
+    found = experiment(lambda allowed: like(FREE, failed=both) if allowed else first, first=first)
+    assert found.verdict is False
 
 
 def test_what_earlier_runs_left_may_lead_it_elsewhere() -> None:

@@ -14,6 +14,7 @@ from seclatch.diagnose.confirm.allowing_profile import allow_denied_calls, find_
 from seclatch.diagnose.confirm.describe_runs import describe_runs, describe_trial
 from seclatch.diagnose.confirm.judge_runs import Experiment, Experimenter
 from seclatch.diagnose.confirm.run_ending import (
+    Likeness,
     RunOutcome,
     list_program_denials,
     read_outcome,
@@ -72,7 +73,7 @@ class Confirmer:
             return outcome
 
         result = Experimenter(first, suspect.denial.syscall, make_run).experiment()
-        return _conclude(run, found, cases, first, result)
+        return _conclude(run, found, cases, result)
 
     def _run_again(
         self,
@@ -151,7 +152,6 @@ def _conclude(
     run: DiagnosedRun,
     found: FoundCause,
     cases: Sequence[DenialCase],
-    first: RunOutcome,
     result: Experiment,
 ) -> tuple[FoundCause, Confirmation]:
     tried = describe_runs(result)
@@ -163,7 +163,7 @@ def _conclude(
         before=found.summary,
     )
     if result.verdict is None:
-        return _keep_answer(run, found, first, result, tried), confirmation
+        return _keep_answer(run, found, result, tried), confirmation
     facts = [tried]
     if found.seccomp is (not result.verdict):
         facts.append(f"without these runs the answer was: {found.summary}")
@@ -198,13 +198,13 @@ def _find_blamed(
 
 
 def _keep_answer(
-    run: DiagnosedRun, found: FoundCause, first: RunOutcome, result: Experiment, tried: str
+    run: DiagnosedRun, found: FoundCause, result: Experiment, tried: str
 ) -> FoundCause:
     """Return the first answer with what was tried; no certain one that the runs speak against."""
     fact = f"{tried}. {result.reason}" if result.reason else tried
     facts = [fact, *found.evidence]
     allowed = [trial for trial in result.trials if trial.allowed]
-    changed = any(trial.outcome.status != first.status for trial in allowed)
+    changed = any(trial.likeness is Likeness.OTHER for trial in allowed[-1:])
     if found.seccomp is False and changed:
         doubtful = FailureVerdict(None, _choose_suspect(run, found, list_program_denials(run)))
         doubt = find_cause(replace(run, confirmed=doubtful))

@@ -131,8 +131,8 @@ class Experimenter:
             raise _StopError("with the denied calls allowed it failed in another way")
         if trial.outcome.denied or trial.outcome.incomplete:
             raise _StopError("it was still denied calls")
-        if name := find_kernel_refusal(trial.outcome, trial.allowed):
-            raise _StopError(f"the kernel itself refuses {name}, too, when the profile allows it")
+        if name := find_kernel_refusal(self._first, trial.outcome, trial.allowed):
+            raise _StopError(f"the kernel itself fails {name}, too, when the profile allows it")
         if name := find_unmade_call(self._first, trial.outcome):
             raise _StopError(f"it did not make the call that had been denied ({name})")
         self.result.verdict = False

@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
-from errno import EACCES, EEXIST, EPERM, EROFS
 
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun
 from seclatch.diagnose.denials.error_lines import find_errnos, find_implied_errnos
@@ -181,14 +180,13 @@ def _fails_alike(first: RunOutcome, other: RunOutcome) -> bool:
     return same_origin and (same_call or other.words[-1:] == first.words[-1:])
 
 
-def find_kernel_refusal(other: RunOutcome, names: Collection[str]) -> str:
-    """Return the allowed call that the kernel itself then refused; "" if none.
+def find_kernel_refusal(first: RunOutcome, other: RunOutcome, names: Collection[str]) -> str:
+    """Return an allowed call that the kernel itself then failed; "" if none.
 
-    Also one about a file that is there already: an earlier run may have left it.
+    With whatever error: a missing capability is EPERM or EACCES, but ENOMEM for mlock(2); EEXIST
+    is for what an earlier run has left. Not where it failed alike in the first run.
     """
-    codes = (EPERM, EACCES, EROFS, EEXIST)
-    refused = (name for name, code, _ in other.failed if name in names and code in codes)
-    return min(refused, default="")
+    return min((call[0] for call in other.failed - first.failed if call[0] in names), default="")
 
 
 def find_unmade_call(first: RunOutcome, other: RunOutcome) -> str:
