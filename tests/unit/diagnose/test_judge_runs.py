@@ -44,7 +44,17 @@ def tried(found: Experiment) -> list[list[str]]:
 def test_what_ends_well_with_the_call_allowed() -> None:
     found = experiment(lambda allowed: WELL if allowed else FAILS)
     assert (found.verdict, found.calls, found.reason) == (True, ("mkdir",), "")
-    assert tried(found) == [[], ["mkdir"]]
+    assert tried(found) == [[], ["mkdir"], []]
+
+
+def test_a_failure_that_ends_by_itself_is_not_the_profile_s() -> None:
+    ends = iter([FAILS, WELL, WELL])
+    found = experiment(lambda allowed: next(ends))
+    assert (found.verdict, found.reason) == (
+        None,
+        "run as it is once more, it did not fail the same way",
+    )
+    assert tried(found) == [[], ["mkdir"], []]
 
 
 def test_what_fails_the_same_way_without_a_denial() -> None:
@@ -68,7 +78,7 @@ def test_what_fails_in_another_way() -> None:
 def test_the_suspected_call_is_allowed_alone_first() -> None:
     first = like(FAILS, denied=frozenset({"mkdir", "chmod"}))
     found = experiment(lambda allowed: WELL if "mkdir" in allowed else first, first=first)
-    assert (found.verdict, found.calls, tried(found)) == (True, ("mkdir",), [[], ["mkdir"]])
+    assert (found.verdict, found.calls, tried(found)) == (True, ("mkdir",), [[], ["mkdir"], []])
 
 
 def test_a_call_that_was_wrongly_suspected() -> None:
@@ -79,7 +89,7 @@ def test_a_call_that_was_wrongly_suspected() -> None:
 
     found = experiment(ends, "chmod", first)
     assert (found.verdict, found.calls) == (True, ("mkdir",))
-    assert tried(found) == [[], ["chmod"], ["chmod", "mkdir"], ["mkdir"]]
+    assert tried(found) == [[], ["chmod"], ["chmod", "mkdir"], [], ["mkdir"]]
 
 
 def test_several_calls_of_which_the_suspected_one_is_none() -> None:
@@ -111,7 +121,7 @@ def test_what_is_denied_after_the_first_denial_is_allowed_too() -> None:
 
     found = experiment(ends)
     assert (found.verdict, found.calls) == (True, ("mkdir", "chmod"))
-    assert tried(found) == [[], ["mkdir"], ["chmod", "mkdir"], ["chmod"]]
+    assert tried(found) == [[], ["mkdir"], ["chmod", "mkdir"], [], ["chmod"]]
 
 
 def test_the_number_of_runs_is_bounded() -> None:
@@ -178,6 +188,9 @@ def test_a_server_that_works_now_is_stopped() -> None:
     assert compare_outcomes(FAILS, stopped) is Likeness.SUCCESS
     hanging = like(stopped, words=(MKDIR,), errors=(MKDIR,))
     assert compare_outcomes(FAILS, hanging) is Likeness.OTHER
+    silent = RunOutcome(137, stopped=True)
+    found = experiment(lambda allowed: silent if allowed else FAILS)
+    assert (found.verdict, found.reason.endswith("it is no server")) == (None, True)
 
 
 def test_silent_ends_are_the_same_only_by_the_same_process() -> None:

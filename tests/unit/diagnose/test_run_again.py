@@ -20,7 +20,7 @@ PROFILE = {"defaultAction": "SCMP_ACT_ALLOW"}
 def run_again(command: str, folder: Path, profile: dict[str, Any] | None = PROFILE) -> str:
     words = plan_run_again(shlex.split(command)).make("7", folder, profile).words
     text = shlex.join(words).replace(str(folder), "F")
-    return re.sub(r"seclatch-confirm-\d+-7", "NAME", text)
+    return re.sub(r"seclatch-confirm-[0-9a-f]{8}-7", "NAME", text)
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,12 @@ def test_what_is_not_run_again(command: str, reason: str) -> None:
 
 def test_the_stop_command_is_about_the_second_container(tmp_path: Path) -> None:
     for command, stop in (
-        ("docker -H s run --name web x", r"docker -H s rm --force seclatch-confirm-\d+-1"),
-        ("docker container run x", r"docker rm --force seclatch-confirm-\d+-1"),
-        ("ctr -n k run x web", r"ctr -n k task kill --signal SIGKILL seclatch-confirm-\d+-1"),
+        ("docker -H s run --name web x", r"docker -H s rm --force seclatch-confirm-[0-9a-f]{8}-1"),
+        ("docker container run x", r"docker rm --force seclatch-confirm-[0-9a-f]{8}-1"),
+        (
+            "ctr -n k run x web",
+            r"ctr -n k task kill --signal SIGKILL seclatch-confirm-[0-9a-f]{8}-1",
+        ),
     ):
         second = plan_run_again(shlex.split(command)).make("1", tmp_path, None)
         assert re.fullmatch(stop, shlex.join(second.stop))

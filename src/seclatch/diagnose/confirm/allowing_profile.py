@@ -18,11 +18,13 @@ from seclatch.profile.edit.allow_calls import edit_profile_text
 from seclatch.profile.export import docker, oci
 from seclatch.profile.parse.load_profile import parse_profile
 
-# Calls that change the host and not the container, for a caller with the capability.
+# Calls that may change the host and not the container, for a caller with the capability: mounts
+# propagate from a shared volume, the name is the host's with its UTS namespace.
 _OF_HOST_TEXT = """
-    acct adjtimex clock_adjtime clock_adjtime64 clock_settime clock_settime64 delete_module
-    finit_module init_module ioperm iopl kexec_file_load kexec_load quotactl quotactl_fd reboot
-    settimeofday stime swapoff swapon
+    acct adjtimex bpf clock_adjtime clock_adjtime64 clock_settime clock_settime64 delete_module
+    finit_module init_module ioperm iopl kexec_file_load kexec_load mount mount_setattr move_mount
+    quotactl quotactl_fd reboot setdomainname sethostname settimeofday stime swapoff swapon syslog
+    umount umount2
 """
 _OF_HOST = frozenset(_OF_HOST_TEXT.split())
 

@@ -2,8 +2,8 @@
 
 First the command runs again as it is: only what fails the same way twice can be judged. Then the
 call that the rules suspect is allowed alone, then all that were denied. What ends well with a call
-allowed, and with nothing else changed, was stopped by its denial; what still fails the same way
-with none denied was not. A failure of another kind says neither.
+allowed, and fails as before when it is denied again, was stopped by its denial; what still fails
+the same way with none denied was not. A failure of another kind says neither.
 """
 
 from __future__ import annotations
@@ -111,6 +111,7 @@ class Experimenter:
         if self._suspect in denied and len(denied) > 1:
             trial = self._try(frozenset({self._suspect}))
             if trial.likeness is Likeness.SUCCESS:
+                self._fail_again()
                 self._blame(self._suspect)
                 return
             denied |= trial.outcome.denied
@@ -127,6 +128,8 @@ class Experimenter:
         if trial.likeness is Likeness.SUCCESS:
             self._narrow(trial.allowed)
             return
+        if trial.outcome.stopped:
+            raise _StopError("with the denied calls allowed it ran on, and it is no server")
         if trial.likeness is Likeness.OTHER:
             raise _StopError("with the denied calls allowed it failed in another way")
         if trial.outcome.denied or trial.outcome.incomplete:
@@ -139,10 +142,16 @@ class Experimenter:
 
     def _narrow(self, allowed: frozenset[str]) -> None:
         """Find whether the suspected call is one of those that it takes."""
+        self._fail_again()
         others = allowed - {self._suspect}
         self._blame(*sorted(allowed, key=lambda name: (name != self._suspect, name)))
         if others and others != allowed and self._try(others).likeness is Likeness.SUCCESS:
             self._blame(*sorted(others))
+
+    def _fail_again(self) -> None:
+        """Run it as it is once more: a failure that ends by itself is not the profile's."""
+        if self._try(frozenset()).likeness is not Likeness.SAME:
+            raise _StopError("run as it is once more, it did not fail the same way")
 
     def _blame(self, *calls: str) -> None:
         self.result.verdict = True

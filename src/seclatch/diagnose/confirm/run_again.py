@@ -6,7 +6,6 @@ of its own and is removed. What would need the first one's name, terminal or inp
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,7 +13,12 @@ from typing import Any
 from seclatch.diagnose.confirm.refused_options import ENGINES, OWN, refuse_options
 from seclatch.diagnose.confirm.run_options import FLAGS, RunOption, split_options
 from seclatch.diagnose.confirm.second_bundle import plan_runtime
-from seclatch.diagnose.confirm.second_run import CannotRunAgainError, RunAgain, SecondRun
+from seclatch.diagnose.confirm.second_run import (
+    CannotRunAgainError,
+    RunAgain,
+    SecondRun,
+    make_name,
+)
 from seclatch.diagnose.evidence.command_line import find_client
 
 _LATCHED = {"seclatch-runc": "runc", "seclatch-crun": "crun"}
@@ -76,10 +80,6 @@ def _words(options: Sequence[RunOption]) -> list[str]:
     return [word for option in options for word in option.words]
 
 
-def _make_name(number: str) -> str:
-    return f"seclatch-confirm-{os.getpid()}-{number}"
-
-
 def _plan_engine(
     client: str,
     client_words: Sequence[str],
@@ -97,7 +97,7 @@ def _plan_engine(
     globals_ = [word for word in globals_ if word != "container"]
 
     def make(number: str, folder: Path, profile: dict[str, Any] | None) -> SecondRun:
-        name = _make_name(number)
+        name = make_name(number)
         given = options
         added = ["--rm", "--name", name]
         if profile is not None:
@@ -122,7 +122,7 @@ def _plan_ctr(
     client_words = before[: len(before) - 1 - len(globals_)]
 
     def make(number: str, folder: Path, profile: dict[str, Any] | None) -> SecondRun:
-        name = _make_name(number)
+        name = make_name(number)
         given = options if profile is None else unprofiled
         added = ["--rm"]
         if profile is not None:

@@ -21,7 +21,7 @@ from seclatch.recording.trace.syscall_names import name_call
 # dates and times, process ids in the usual brackets. Other numbers may be the message.
 _VARIABLE = re.compile(
     r"""
-    \b[0-9a-f]{12,64}\b | 0x[0-9a-f]+ | /tmp/[\w./-]+ | seclatch-confirm-[\d-]+
+    \b[0-9a-f]{12,64}\b | 0x[0-9a-f]+ | /tmp/[\w./-]+ | seclatch-confirm-[\w-]+
     | \b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b | \b\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?(?:Z|[+-]\d{2}:?\d{2})?
     | \b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b | \[\d+\] | \(\d{3,}\) | \b\d+\#\d+:
     | \b\d{10,}\b | \b\d+(?:\.\d+)?\s?(?:ms|us|µs|ns|s|sec|seconds)\b | \bpid[ =:]+\d+
@@ -29,6 +29,7 @@ _VARIABLE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\d+")
+_SERVING = frozenset({"listen", "accept", "accept4"})
 FailedCall = tuple[str, int, str]
 ImageCall = tuple[tuple[str, ...], str]
 
@@ -50,7 +51,8 @@ class RunOutcome:
     that the kernel itself failed (name, errno, path), `last_failed` the last one of that process;
     `denied`: the names of the calls that the program was denied; `deniers`, `makers`: which image
     (its arguments) was denied a call, and which made one. `stopped`: it went on for much longer
-    than the first run, until it was stopped. `incomplete`: a denial may be missing.
+    than the first run, until it was stopped: well only for a server. `incomplete`: a denial may
+    be missing.
     """
 
     status: int
@@ -87,9 +89,11 @@ def read_outcome(run: DiagnosedRun, *, stopped: bool, interrupted: bool) -> RunO
         if chain and evidence.process_of(seen.segment).id == chain[-1].id
     ]
     lost, cases = evidence.trace.lost, list_program_denials(run)
+    makers = frozenset(_list_makers(evidence))
+    serves = any(name in _SERVING for _, name in makers)
     return RunOutcome(
         status=read_exit_code(chain[0]) if chain else evidence.status,
-        succeeded=stopped or not run.anything_failed,
+        succeeded=serves if stopped else not run.anything_failed,
         words=tuple(mask_variable(line) for line in lines),
         errors=tuple(mask_variable(line) for line in lines if _names_error(line)),
         origin=evidence.image(chain[-1].segments[-1]).argv if chain else (),
@@ -103,7 +107,7 @@ def read_outcome(run: DiagnosedRun, *, stopped: bool, interrupted: bool) -> RunO
         deniers=frozenset(
             (_describe_image(evidence, case.seen.segment), case.denial.syscall) for case in cases
         ),
-        makers=frozenset(_list_makers(evidence)),
+        makers=makers,
         stopped=stopped,
         interrupted=interrupted,
         incomplete=bool(evidence.sights.lost + lost.events + lost.processes + evidence.missed),

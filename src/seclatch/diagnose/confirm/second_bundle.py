@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from seclatch.diagnose.confirm.run_options import RunOption
-from seclatch.diagnose.confirm.second_run import CannotRunAgainError, SecondRun
+from seclatch.diagnose.confirm.second_run import CannotRunAgainError, SecondRun, make_name
 
 _MAX_SIZE = 8 << 20
 _BIND = ("bind", "rbind")
@@ -26,7 +25,7 @@ def plan_runtime(
         raise CannotRunAgainError("its container has a terminal (process.terminal of config.json)")
 
     def make(number: str, folder: Path, profile: dict[str, Any] | None) -> SecondRun:
-        name = f"seclatch-confirm-{os.getpid()}-{number}"
+        name = make_name(number)
         changed = _find_from(bundle, config)
         if profile is not None:
             changed["linux"] = {**_get(changed, "linux"), "seccomp": profile}

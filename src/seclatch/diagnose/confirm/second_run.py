@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+_OWN = secrets.token_hex(4)  # a pid is no name: two may be the same in two pid namespaces
 
 
 class CannotRunAgainError(Exception):
@@ -32,3 +35,8 @@ class RunAgain:
     make: Callable[[str, Path, dict[str, Any] | None], SecondRun]
     takes_input: bool
     interactive: bool = False
+
+
+def make_name(number: str) -> str:
+    """Return the name of a further container, which no other command has."""
+    return f"seclatch-confirm-{_OWN}-{number}"
