@@ -14,8 +14,8 @@ from seclatch.model.process import LiveProcess
 from seclatch.process.process_snapshot import SnapshotRequest, take_snapshot
 from seclatch.process.process_target import find_target
 from seclatch.system.procfs import list_pids, list_threads, read_file, read_status
+from seclatch.tighten.group_mounts import list_group_mounts
 
-_MOUNTS = 1 << 22
 _GROUPS = 1 << 14
 _ENGINE_ID = re.compile("[0-9a-f]{64}")
 _PREFIXES = ("docker", "libpod", "crio", "cri-containerd", "nerdctl", "runc", "crun")
@@ -120,14 +120,15 @@ def _find_group(pid: int, identity: str) -> Path | None:
     """Find the folder of the container's control group: the part of the path that names it."""
     if not identity:
         return None
-    mounts = list(_list_group_mounts())
+    mounts = list(list_group_mounts())
     for line in read_file(f"/proc/{pid}/cgroup", _GROUPS).decode("utf-8", "replace").splitlines():
         _, controllers, path = line.split(":", 2)
         own = _cut_after(path.split("/"), identity)
-        for kind, options, root, folder in mounts if own else ():
-            fits = kind == "cgroup2" if not controllers else controllers in options
-            group = folder / own.removeprefix(root.rstrip("/")).lstrip("/")
-            if fits and own.startswith(root) and _holds(group, pid):
+        for mount in mounts if own else ():
+            is_unified = mount.kind == "cgroup2"
+            fits = is_unified if not controllers else controllers in mount.options
+            group = mount.folder / own.removeprefix(mount.root.rstrip("/")).lstrip("/")
+            if fits and own.startswith(mount.root) and _holds(group, pid):
                 return group
     return None
 
@@ -149,15 +150,6 @@ def _names(part: str, identity: str) -> bool:
     prefix, hyphen, rest = part.removesuffix(".scope").partition(f"-{identity}")
     known = prefix in _PREFIXES or _ENGINE_ID.fullmatch(identity)
     return bool(hyphen) and not rest and bool(known) and not prefix.endswith("conmon")
-
-
-def _list_group_mounts() -> Iterator[tuple[str, str, str, Path]]:
-    """Yield type, options, root and mount point of the hierarchies (proc_pid_mountinfo(5))."""
-    for line in read_file("/proc/self/mountinfo", _MOUNTS).decode("utf-8", "replace").splitlines():
-        before, _, after = line.partition(" - ")
-        words, kinds = before.split(" "), after.split(" ")
-        if kinds[0] in ("cgroup", "cgroup2") and len(words) > 4:
-            yield kinds[0], kinds[-1], words[3], Path(words[4])
 
 
 def _holds(group: Path, pid: int) -> bool:

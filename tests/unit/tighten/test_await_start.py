@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 
 from seclatch.process.containers.membership import FoundContainer
 from seclatch.process.running_bundle import awaits_start
+from seclatch.recording.ready.program_state import TimeHasPassed
 from seclatch.recording.ready.ready_condition import ReadyCondition
 from seclatch.system.procfs import ProcEntry, ProcStatus, parse_status, read_status
 from seclatch.tighten.automatic import await_start as waiting
@@ -81,6 +84,22 @@ def test_a_program_that_hides_its_start_is_stopped(
     put(monkeypatch)
     assert supervise(work(), unguarded()) == 1
     assert stopped == [os.getpid()]
+
+
+@pytest.mark.parametrize(("condition", "status"), [("never", 1), ("50s", 0), ("300s", 1)])
+def test_a_successor_goes_on_with_the_time_of_the_first_one(
+    monkeypatch: pytest.MonkeyPatch, stopped: list[int], condition: str, status: int
+) -> None:
+    """Both the limit and a time to wait."""
+    put(monkeypatch, True)
+    monkeypatch.setattr(supervise_container, "_tighten", lambda *_: "")
+    wait = NeverReady("x") if condition == "never" else TimeHasPassed("x", float(condition[:-1]))
+    guard, now = unguarded(), time.monotonic()
+    with monkeypatch.context() as earlier:
+        earlier.setattr(time, "monotonic", lambda: now - 100)
+        assert guard.began_waiting == now - 100
+    assert supervise(replace(work(limit=60), condition=wait), guard) == status
+    assert stopped == [os.getpid()] * status
 
 
 def test_one_that_is_there_when_the_wait_ends_is_stopped(

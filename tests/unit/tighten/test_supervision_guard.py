@@ -24,6 +24,7 @@ class Supervised:
 
     def __init__(self, folder: Path) -> None:
         self.seen, self.go = folder / "seen", folder / "go"
+        self.began = folder / "began"
         self.gave_up, self.done = folder / "gave_up", folder / "done"
         self.first = os.fork()
         if self.first == 0:
@@ -48,6 +49,8 @@ class Supervised:
                 known = guard._guard
                 with self.seen.open("a") as file:
                     file.write(f"{os.getpid()} {known} {guard.phase.name}\n")
+                with self.began.open("a") as file:
+                    file.write(f"{guard.began_waiting}\n")
                 guard.phase = Phase.READY
             time.sleep(0.005)
         self.done.touch()
@@ -104,6 +107,10 @@ def test_a_killed_supervisor_has_a_successor_that_goes_on(supervised: Supervised
     first, second = supervised.wait(2)
     assert first[0] != second[0]
     assert second[1:] == (first[1], "READY")
+    wait_until(lambda: len(supervised.began.read_text().splitlines()) == 2, "both times")
+    assert len(set(supervised.began.read_text().splitlines())) == 1  # no limit begins anew
+    score = Path(f"/proc/{second[0]}/oom_score_adj").read_text()
+    assert score == Path("/proc/self/oom_score_adj").read_text()  # and not its guard's
     supervised.go.touch()
     wait_until(supervised.done.exists, "the end")
     wait_until(lambda: not is_alive(second[0]) and not is_alive(second[1]), "both ends")
@@ -131,6 +138,23 @@ def test_killed_too_often_it_gives_up(supervised: Supervised) -> None:
         supervised.kill(supervised.wait(number + 1)[number][0])
     wait_until(supervised.gave_up.exists, "that it gives up")
     assert not supervised.done.exists()
+
+
+def test_the_roots_of_the_hierarchies_that_units_are_in(tmp_path: Path) -> None:
+    """A bind mount of a group within is none of them."""
+    mounts = tmp_path / "mountinfo"
+    systemd = "rw,xattr,release_agent=/x,name=systemd"
+    mounts.write_text(
+        "30 24 0:26 /system.slice/a /srv/a rw - cgroup2 cgroup2 rw\n"
+        "31 24 0:26 / /sys/fs/cgroup\\040two rw shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
+        "32 24 0:26 / /srv/again rw - cgroup2 cgroup2 rw\n"
+        f"33 24 0:27 /user.slice /srv/b rw - cgroup cgroup {systemd}\n"
+        f"34 24 0:27 / /sys/fs/cgroup/systemd rw - cgroup cgroup {systemd}\n"
+        "35 24 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+        "36 24 0:29 / /srv/c rw - tmpfs tmpfs rw,name=systemd\n"
+    )
+    found = supervision_guard._list_unit_hierarchies(str(mounts))
+    assert found == [Path("/sys/fs/cgroup two"), Path("/sys/fs/cgroup/systemd")]
 
 
 @pytest.mark.root

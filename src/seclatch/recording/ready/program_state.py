@@ -58,7 +58,11 @@ class TimeHasPassed(ReadyCondition):
 
     def begin(self, *, client: bool) -> None:
         """Count from here."""
-        self._began = time.monotonic()
+        self.count_from(time.monotonic())
+
+    def count_from(self, began: float) -> None:
+        """Count from that time of the monotonic clock."""
+        self._began = began
 
     def is_met(self, view: ReadyView) -> bool:
         """Return whether the time has passed."""

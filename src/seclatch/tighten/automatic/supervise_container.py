@@ -240,10 +240,10 @@ def _go_on(work: Supervision, started: StartedContainer, guard: SupervisionGuard
 def _await_ready(work: Supervision, started: StartedContainer, guard: SupervisionGuard) -> str:
     """Return "" once it is ready, or has ended; else why it is not."""
     asks = work.request.ready.startswith(("log:", "healthy"))
-    began = time.monotonic()
+    began = guard.began_waiting
     limit = began + work.request.limit
     if isinstance(work.condition, TimeHasPassed):
-        work.condition.begin(client=True)  # it counts from the program's start
+        work.condition.count_from(began)  # the program's start
     refreshed = 0.0
     while not started.has_ended():
         guard.renew()

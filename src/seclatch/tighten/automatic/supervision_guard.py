@@ -13,16 +13,19 @@ import gc
 import mmap
 import os
 import select
+import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from seclatch.system.procfs import read_file
+from seclatch.tighten.group_mounts import list_group_mounts
 
 MAX_RESTARTS = 3
 """So often a supervisor is started again; then what its end means is done at once."""
-_PHASE, _RESTARTS, _SIZE = 0, 1, 2
-_MOUNTS = 1 << 22
+_PHASE, _RESTARTS = 0, 1
+_BEGAN = slice(8, 16)  # a double
+_SCORE = Path("/proc/self/oom_score_adj")
 
 
 class Phase(enum.IntEnum):
@@ -50,8 +53,17 @@ class SupervisionGuard:
     ) -> None:
         self._work, self._give_up, self._notify = work, give_up, notify
         self._report = report
-        self._progress = mmap.mmap(-1, _SIZE)  # MAP_SHARED: it survives fork(2)
+        self._progress = mmap.mmap(-1, _BEGAN.stop)  # MAP_SHARED: it survives fork(2)
         self._guard, self._handle = 0, -1
+        self._score = ""
+
+    @property
+    def began_waiting(self) -> float:
+        """When this supervisor, or one before it, asked for this first: by the monotonic clock."""
+        if not any(self._progress[_BEGAN]):
+            self._progress[_BEGAN] = struct.pack("d", time.monotonic())
+        began: float = struct.unpack("d", self._progress[_BEGAN])[0]
+        return began
 
     @property
     def phase(self) -> Phase:
@@ -92,6 +104,7 @@ class SupervisionGuard:
             if self._report >= 0:
                 os.close(self._report)
             self._report = -1
+            self._score = _read_score()
             _protect_itself()
             while not self._has_concluded(supervisor):
                 if self._progress[_RESTARTS] >= MAX_RESTARTS:
@@ -123,9 +136,17 @@ class SupervisionGuard:
         self._guard, self._handle = guard, own
         status = 1
         try:
+            with contextlib.suppress(OSError):  # the guard's protection is its own
+                _SCORE.write_text(self._score, encoding="ascii")
             status = self._work(self)
         finally:
             os._exit(status)
+
+
+def _read_score() -> str:
+    with contextlib.suppress(OSError):
+        return _SCORE.read_text(encoding="ascii").strip()
+    return "0"
 
 
 def _protect_itself() -> None:
@@ -135,19 +156,20 @@ def _protect_itself() -> None:
     started in them. The root of the hierarchy is no unit's.
     """
     with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("-1000", encoding="ascii")
+        _SCORE.write_text("-1000", encoding="ascii")
     for mount in _list_unit_hierarchies():
         with contextlib.suppress(OSError):
             (mount / "cgroup.procs").write_text(str(os.getpid()), encoding="ascii")
 
 
-def _list_unit_hierarchies() -> list[Path]:
-    """Return where control groups are mounted by which systemd ends processes."""
-    found = []
-    for line in read_file("/proc/self/mountinfo", _MOUNTS).decode("utf-8", "replace").splitlines():
-        before, _, after = line.partition(" - ")
-        words, kinds = before.split(" "), after.split(" ")
-        is_unified = kinds[0] == "cgroup2"
-        if len(words) > 4 and (is_unified or (kinds[0] == "cgroup" and "name=systemd" in after)):
-            found.append(Path(words[4]))
-    return found
+def _list_unit_hierarchies(mounts: str = "/proc/self/mountinfo") -> list[Path]:
+    """Return where control groups are mounted by which systemd ends processes: their roots.
+
+    A mount of a group within, as in a container's directory, is no place to leave a unit for.
+    """
+    found: dict[str, Path] = {}
+    for mount in list_group_mounts(mounts):
+        is_units = mount.kind == "cgroup2" or "name=systemd" in mount.options.split(",")
+        if is_units and mount.root == "/":
+            found.setdefault(mount.hierarchy, mount.folder)
+    return list(found.values())
