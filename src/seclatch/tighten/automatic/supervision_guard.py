@@ -26,6 +26,7 @@ MAX_RESTARTS = 3
 _PHASE, _RESTARTS = 0, 1
 _BEGAN = slice(8, 16)  # a double
 _SCORE = Path("/proc/self/oom_score_adj")
+_PROTECTED = "-1000"
 
 
 class Phase(enum.IntEnum):
@@ -156,7 +157,7 @@ def _protect_itself() -> None:
     started in them. The root of the hierarchy is no unit's.
     """
     with contextlib.suppress(OSError):
-        _SCORE.write_text("-1000", encoding="ascii")
+        _SCORE.write_text(_PROTECTED, encoding="ascii")
     for mount in _list_unit_hierarchies():
         with contextlib.suppress(OSError):
             (mount / "cgroup.procs").write_text(str(os.getpid()), encoding="ascii")
