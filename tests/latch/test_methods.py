@@ -271,9 +271,8 @@ def test_a_stderr_without_a_reader_does_not_delay_a_refusal(
     assert process.returncode not in (0, 42)
 
 
-def wait_for_change(path: Path) -> None:
+def wait_for_change(path: Path, before: bytes) -> None:
     """Poll without a pause until the program is exec'd: its filter is being loaded then."""
-    before = path.read_bytes()
     wait_until(lambda: any(path.read_bytes() != before for _ in range(100_000)), "the exec")
 
 
@@ -305,8 +304,10 @@ def test_a_stop_while_the_filter_is_loaded_lasts_until_it_is_continued(
         if method == "gate+exact":
             keep_admin(made)
         with created(latched, made) as pid:
+            line = Path(f"/proc/{pid}/cmdline")
+            before = line.read_bytes()  # on a busy machine the start may be faster than Popen
             with subprocess.Popen(latched.argv("start", made.id)):
-                wait_for_change(Path(f"/proc/{pid}/cmdline"))
+                wait_for_change(line, before)
                 os.kill(pid, signal.SIGSTOP)
                 end = time.perf_counter() + chance.random() * 0.0003
                 while time.perf_counter() < end:
