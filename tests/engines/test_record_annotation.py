@@ -318,11 +318,12 @@ def test_without_a_recorder_containers_start_and_the_log_says_so(
         start_recorder(host)
         stop_recorder(host, signal.SIGKILL)
         run("Connection refused")
-        start_recorder(host)
+        begun = start_recorder(host)
         [pid] = list_recorders(host)
         os.kill(pid, signal.SIGSTOP)
         run("it did not answer within 2 seconds")
         os.kill(pid, signal.SIGCONT)
+        begun.send_signal(signal.SIGCONT)  # nsenter(1) stops with its child
         wait_until(lambda: ask_status(host), "an answer")
         before = str(lines()).count(unrecorded)
         assert fresh.run("/bin/exit42", **annotated).returncode == 42

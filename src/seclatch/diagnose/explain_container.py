@@ -166,7 +166,7 @@ class _NextFailure:
         watch_container(self._backend.probe, ContainerScope(word="create"))
 
     def update(self, trace: Trace, options: RecordOptions) -> None:
-        """Look for a container that has started since and whose first process failed."""
+        """Find a container that was started while this watched, and whose first process failed."""
         now = time.monotonic()
         if self.found or now < self._next_look:
             return

@@ -47,7 +47,7 @@ OPERATOR_FORM = ArtifactForm(
 
 @dataclass(frozen=True, slots=True)
 class ProfileLayer:
-    """The document of an artifact, and the image whose program it is for, if any."""
+    """The content of an artifact's one layer; `image`: the image that the profile is for, or ""."""
 
     data: bytes
     image: str = ""

@@ -98,7 +98,7 @@ class RecordingSource(Protocol):
         """Process what is new in the trace; called after each reading of the back end."""
 
     def find_living(self, trace: Trace) -> set[int]:
-        """Return the processes whose end ends the recording; empty if it may end at once."""
+        """Return the processes that the recording waits for; it ends when there is none."""
 
     def is_pending(self, backend: RecordingBackend) -> bool:
         """Return whether the recording goes on without a living process."""

@@ -49,7 +49,7 @@ def find_remedies(
 
 
 def suggest_confirming(command: Sequence[str]) -> Remedy:
-    """Return the remedy for what cannot be told: `seclatch explain --confirm`."""
+    """Return the remedy of the verdict "cannot tell": the command with `explain --confirm`."""
     return Remedy(
         kind="other",
         text="to decide it, have it run again with the denied calls allowed, and compared; do so "

@@ -64,9 +64,9 @@ class Held:
 
 
 def read_kernel(tid: int = 0) -> dict[int, Held]:
-    """Answer who is under seccomp, by thread id; all threads that we can see, or only `tid`.
+    """Return the seccomp state of threads by their id: of all visible ones, or only of `tid`.
 
-    Threads that are not in the answer have no seccomp, or have ended. Raises SeclatchError.
+    Threads without seccomp, and those that have ended, are left out. Raises SeclatchError.
     """
     found = import_object("filters")
     loader = Loader(found, find_kernel_types(found.questions(), _DOING))

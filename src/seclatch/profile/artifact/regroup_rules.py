@@ -27,7 +27,7 @@ def regroup_rules(profile: Profile, native: Arch) -> Profile:
     kept: dict[tuple[Rule, ...], list[str]] = {}
     for name, clauses in meaning.calls.items():
         overlaps = itertools.chain(list_overlaps(clauses), list_overlaps(clauses, 32))
-        if clauses == narrow.clauses(name) and not any(True for _ in overlaps):
+        if clauses == narrow.clauses(name) and next(overlaps, None) is None:
             calls.setdefault(tuple(_write_rules(clauses)), []).append(name)
         else:
             kept.setdefault(tuple(_keep_rules(profile, name)), []).append(name)

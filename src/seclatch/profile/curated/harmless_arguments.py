@@ -23,7 +23,7 @@ class MaskedValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RecordedIndex(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"pair": "with"}
 ):
-    """An argument whose recorded values count, unless they are `covered` by what is harmless.
+    """An argument whose recorded values are allowed; `covered` ones are harmless and need no rule.
 
     With `pair`, a value counts together with each recorded value of that argument, of those that
     are `among` the named ones if there are any.

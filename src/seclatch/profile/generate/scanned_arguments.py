@@ -23,9 +23,11 @@ SELECTED = frozenset((SELECTORS | MAPPERS).items())
 
 @dataclass(frozen=True, slots=True)
 class ScannedArguments:
-    """`values` by call and index; `unknown` ones with the functions whose values are unknown.
+    """What scanned programs pass as arguments.
 
-    `reason`: why nothing is known of any call; then no argument is compared.
+    `values`: the constants, by call and index of the argument. `unknown`: the arguments of which
+    not all values are known, with the functions that pass them. `reason`: why nothing is known of
+    any call; then no argument is compared.
     """
 
     values: Values = field(default_factory=dict)
@@ -110,9 +112,10 @@ def list_compared() -> frozenset[tuple[str, int]]:
 def narrow_with_scan(
     names: Iterable[str], recorded: Values, scanned: ScannedArguments | None
 ) -> list[Rule]:
-    """Return the rules of recorded calls whose values are all known: recorded and scanned ones.
+    """Return rules that allow recorded calls with the values that were recorded or scanned.
 
-    A call that was recorded without its argument is not narrowed.
+    Only calls of which the scan knows all values have one. A call that was recorded without
+    its argument is not narrowed.
     """
     if scanned is None:
         return narrow_rules(names, recorded)

@@ -122,7 +122,7 @@ class RecordingSaver:
         self._flushes.append((request, meant, time.monotonic() + _SAVE_SECONDS))
 
     def answer_flushes(self) -> None:
-        """Answer those whose recordings have been written, or took too long."""
+        """Answer the flush requests whose recordings have been written or whose time is over."""
         waiting = []
         for request, meant, deadline in self._flushes:
             if any(each.is_saving for each in meant) and time.monotonic() < deadline:

@@ -208,7 +208,7 @@ def refine_starts(elf: ElfFile, found: FunctionStarts, sweep: CodeSweep) -> list
 
 
 def _select_unframed(elf: ElfFile, found: FunctionStarts, addresses: set[int]) -> set[int]:
-    """Return the addresses that are code whose start no frame description gives."""
+    """Return those addresses of code at which no frame description (.eh_frame) begins."""
     return {
         address
         for address in addresses - found.starts
