@@ -46,12 +46,12 @@ class Supervised:
         while not self.go.exists():
             guard.renew()
             if known != guard._guard:
-                known = guard._guard
-                with self.seen.open("a") as file:
-                    file.write(f"{os.getpid()} {known} {guard.phase.name}\n")
+                known, found = guard._guard, guard.phase
+                guard.phase = Phase.READY  # first: the line below lets the test end this process
                 with self.began.open("a") as file:
                     file.write(f"{guard.began_waiting}\n")
-                guard.phase = Phase.READY
+                with self.seen.open("a") as file:
+                    file.write(f"{os.getpid()} {known} {found.name}\n")
             time.sleep(0.005)
         self.done.touch()
         guard.phase = Phase.DONE
