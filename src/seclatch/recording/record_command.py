@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from seclatch.errors import SeclatchError
 from seclatch.recording.recorder import BLOCKED_SIGNALS, STOP_SIGNALS, RecordOptions, TraceRecorder
 from seclatch.recording.select_backend import select_backend
+from seclatch.recording.trace.process_killer import ProcessKiller
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from seclatch.model.recording import Recording
     from seclatch.recording.backends.backend import RecordingBackend
     from seclatch.recording.command_attribution import CommandAttribution
-    from seclatch.recording.ready.ready_condition import EngineContainer, ReadyCondition
+    from seclatch.recording.ready.ready_condition import EngineContainer
     from seclatch.recording.trace.run_metadata import RunMetadata
     from seclatch.recording.trace.trace import Trace
 
@@ -48,8 +49,9 @@ def record_command(command: tuple[str, ...], options: RecordOptions) -> tuple[in
             options.notify(backend.notice)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
         try:
-            source = _Command(program, command, mask, options.ready, ignored=ignored)
-            recording = TraceRecorder(backend, source, options).record()
+            source = _Command(program, command, mask, options, ignored=ignored)
+            with contextlib.closing(source.killer):
+                recording = TraceRecorder(backend, source, options).record()
             if options.sights is None:  # else the explanation says it
                 _warn_of_missing_container(recording, backend, source.daemons, options)
             return source.wait(backend), recording
@@ -112,14 +114,16 @@ class _Command:
         program: str,
         command: tuple[str, ...],
         mask: set[signal.Signals] | set[int],
-        ready: ReadyCondition | None,
+        options: RecordOptions,
         *,
         ignored: bool,
     ) -> None:
         self._program = program
         self._command = command
         self._mask = mask
-        self._ready = ready
+        self._ready = options.ready
+        self._prepare = options.prepare
+        self.killer = ProcessKiller()
         self._ignores_children = ignored
         self._pid = 0
         self.daemons = 0
@@ -177,6 +181,7 @@ class _Command:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
             if self._ready:
                 self._ready.enter_child()
+            self._prepare()
             backend.await_go()
             os.execv(self._program, self._command)  # noqa: S606 (the user's command)
         except OSError as error:
@@ -259,9 +264,7 @@ class _Command:
 
     def _kill_all(self, trace: Trace) -> None:
         """Kill what is left: under some filters a runtime waits for ever, or spins."""
-        for number in self.find_living(trace):
-            with contextlib.suppress(OSError):  # the process has ended
-                os.kill(trace.processes[number].pid, signal.SIGKILL)
+        self.killer.kill(trace, self.find_living(trace))
 
     def select_related(self, trace: Trace) -> Trace:
         """Return the trace without what daemons did for other clients."""

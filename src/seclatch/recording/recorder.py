@@ -65,7 +65,7 @@ class RecordOptions(NamedTuple):
     `until_command_ends`: end the recording soon after the command, whatever it has left running.
     `ready`: when the program is ready, and its running phase begins. `find_pod` is asked for the
     names in Kubernetes of each container that the command starts, by its id. `on_stop` is called at
-    each request to stop.
+    each request to stop; `prepare` in the command's process before its exec (it may raise OSError).
     """
 
     seconds: float | None = None
@@ -86,6 +86,7 @@ class RecordOptions(NamedTuple):
     ready: ReadyCondition | None = None
     find_pod: Callable[[str], PodContainer | None] | None = None
     on_stop: Callable[[], None] = lambda: None
+    prepare: Callable[[], None] = lambda: None
 
 
 class RecordingSource(Protocol):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
 
 from seclatch.recording.attribution.attribution import find_related
+from seclatch.recording.trace.process_killer import ProcessKiller
 from seclatch.recording.trace.trace import Trace
 
 _PATIENCE = 10.0
@@ -23,6 +23,7 @@ class RunLimit:
         self._end = time.monotonic() + seconds
         self._stop = stop
         self._asked: subprocess.Popen[bytes] | None = None
+        self._killer = ProcessKiller()
         self.exceeded = False
         self.interrupted = False
 
@@ -52,6 +53,7 @@ class RunLimit:
         if self._asked:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._asked.wait(_PATIENCE)
+        self._killer.close()
 
     def _ask(self) -> None:
         if self._asked and self._asked.poll() is None:
@@ -61,19 +63,22 @@ class RunLimit:
             self._asked = subprocess.Popen(self._stop, stdin=null, stdout=null, stderr=null)
 
     def _kill(self, trace: Trace, *, contained: bool) -> None:
-        """Kill the run's processes; `contained`: those in a container, and its runtime cleans."""
-        pids = list(_list_pids(trace))
-        inside = [pid for pid in pids if _read_namespace(pid) != _read_namespace(os.getpid())]
-        for pid in inside if contained and inside else pids:
-            with contextlib.suppress(OSError):  # it has ended
-                os.kill(pid, signal.SIGKILL)
+        """Kill the run's processes; `contained`: those in a container, and its runtime cleans.
+
+        The first process of a pid namespace takes all others there with it (pid_namespaces(7)).
+        """
+        own = _read_namespace(os.getpid())
+        numbers = set(_list_started(trace))
+        inside = {
+            number for number in numbers if _read_namespace(trace.processes[number].pid) != own
+        }
+        self._killer.kill(trace, inside if contained and inside else numbers)
 
 
-def _list_pids(trace: Trace) -> Iterator[int]:
+def _list_started(trace: Trace) -> Iterator[int]:
     for number in trace.living & find_related(trace):
-        process = trace.processes[number]
-        if not process.found_running:
-            yield process.pid
+        if not trace.processes[number].found_running:
+            yield number
 
 
 def _read_namespace(pid: int) -> str:

@@ -1,0 +1,36 @@
+"""Kill processes of a growing trace by pidfd: the number of one that has ended may be another's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Collection
+
+from seclatch.recording.trace.trace import Trace
+
+
+class ProcessKiller:
+    """Kills processes of one trace. Call `kill` after each update of the trace, `close` at the end.
+
+    A pidfd is used only once a later update still has its process alive: had its number been
+    another process's when the pidfd was opened, the exit before that would be in the trace by now.
+    """
+
+    def __init__(self) -> None:
+        self._handles: dict[int, int] = {}
+
+    def kill(self, trace: Trace, numbers: Collection[int]) -> None:
+        """Send SIGKILL to these living processes of the trace, at the second call at the latest."""
+        for number in numbers:
+            # Linux 5.3, which is older than what the recorder needs; OSError: it has ended.
+            with contextlib.suppress(OSError):
+                if number in self._handles:
+                    signal.pidfd_send_signal(self._handles[number], signal.SIGKILL)
+                else:
+                    self._handles[number] = os.pidfd_open(trace.processes[number].pid)
+
+    def close(self) -> None:
+        """Close the pidfds."""
+        while self._handles:
+            os.close(self._handles.popitem()[1])
