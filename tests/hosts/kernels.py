@@ -1,7 +1,7 @@
 """x86-64 kernels of Debian, from the oldest suite to the newest, and the modules a guest needs.
 
 Debian has no kernel at the recorder's lower bound (Linux 5.15) and at that of `ps` (5.8): those are
-Ubuntu's.
+Ubuntu's, 5.8 without type information (BTF), as `ps` and `record` then say.
 
 None is installed: an apt with a state of its own fetches them, and they are unpacked.
 """

@@ -29,7 +29,13 @@ else
 fi
 busybox ip link set lo up
 echo "@@ BOOTED $(cut -d' ' -f1 /proc/uptime) $(uname -r) $(cat /sys/kernel/security/lsm)"
-cd "$(word project)" && "$(word python)" -m tests.hosts.guest.checks $(word run)
+cd "$(word project)" || exit
+script=$(word script)
+if [ "$script" ]; then
+	sh "$script"
+else
+	"$(word python)" -m tests.hosts.guest.checks $(word run)
+fi
 echo "@@ ENDED $(cut -d' ' -f1 /proc/uptime)"
 echo o >/proc/sysrq-trigger
 sleep 60
