@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.arch import Arch
+from seclatch.model.recording import LostCounts
 from seclatch.recording import record_command
 from seclatch.recording.recorder import RecordOptions
 from seclatch.report.recording_progress import describe_recording
@@ -129,24 +130,27 @@ def test_a_failing_start_shows_denied_calls(
     assert {each.stage for each in done.recording.denials} == {"filtered-init"}
 
 
-THOUSAND = ["sh", "-c", "i=0; while [ $i -lt 1000 ]; do /bin/true; i=$((i+1)); done"]
+def repeat_true(times: int) -> list[str]:
+    return ["sh", "-c", f"i=0; while [ $i -lt {times} ]; do /bin/true; i=$((i+1)); done"]
 
 
 def test_a_thousand_short_processes_are_those_of_strace(record: Record) -> None:
-    done = record(THOUSAND, straced=True, all_program=True)
+    done = record(repeat_true(1000), straced=True, all_program=True)
     assert done.log and len(done.log.counts) == 1001
     assert differences(done.log, done.recording) == {}
 
 
-def test_a_thousand_short_processes(record: Record) -> None:
-    done = record(THOUSAND)
+def test_more_short_processes_than_slots(record: Record) -> None:
+    """Each has two segments; of the 4,096 slots 1,024 are those of engines."""
+    done = record(repeat_true(1700))
+    assert done.recording.lost == LostCounts()
     trues = [
         each
         for each in done.recording.processes
         if each.images and each.images[0].exe == "/bin/true"
     ]
-    assert len(done.recording.processes) == 1001
-    assert len(trues) == 1000
+    assert len(done.recording.processes) == 1701
+    assert len(trues) == 1700
     counts = {
         tuple(
             (call.name, call.count)

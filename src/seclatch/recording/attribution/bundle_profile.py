@@ -47,6 +47,8 @@ class BundleProfiles:
 
     def update(self, trace: Trace) -> None:
         """Read the bundles of runtimes that have started since the last call."""
+        if self._looked == len(trace.starts):
+            return
         began, self._looked = trace.starts[self._looked :], len(trace.starts)
         kept = cache(lambda: find_related(trace))
         for number in began:

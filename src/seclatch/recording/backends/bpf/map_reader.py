@@ -50,6 +50,7 @@ _NOTHING = bytes(_COUNTERS.size)
 _ZEROS = (0,) * abi.NUMBERS
 _KEYS = tuple((False, number) for number in range(abi.NUMBERS))
 _MAX_SAID = 64
+_SLOTS_BEFORE_REUSE = abi.FIRST_OWN + 512
 _SLOT_TASKS = struct.Struct("=I12xI")  # segment and tasks
 
 
@@ -65,6 +66,7 @@ class Harvest:
         self._slots: mmap.mmap = probe.map("slots").map_memory(size=size)
         self._open: dict[int, int] = {}  # slot by segment, of those that still count
         self._taken: dict[int, tuple[int, ...]] = {}  # by segment: counters as last read
+        self._returned: list[int] = []  # slots that closed segments had
         self._readers = {
             EventKind.EXEC: self._begin,
             EventKind.FORK: self._begin,
@@ -152,7 +154,15 @@ class Harvest:
         self._clear(segment, slot)
         if self._closer:
             self._closer.close(segment, slot)
-        self._probe.map("free_slots").push(WORD.pack(slot))
+        self._returned.append(slot)
+        if self._given().stop > _SLOTS_BEFORE_REUSE:
+            self._reuse_slots()
+
+    def _reuse_slots(self) -> None:
+        """Return slots to the kernel programs: a call of bpf(2) each, which few recordings need."""
+        for slot in self._returned:
+            self._probe.map("free_slots").push(WORD.pack(slot))
+        self._returned.clear()
 
     def _take(self, segment: int, slot: int) -> None:
         """Add what a slot has counted since it was last read.
