@@ -45,6 +45,7 @@ def test_it_is_imported_before_the_command_starts(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(os, "fork", fail)
     backend = cast("RecordingBackend", SimpleNamespace(follow_daemons=lambda: 1))
-    source = record_command._Command("/bin/true", ("/bin/true",), set(), None, ignored=False)
+    command, options = ("/bin/true",), RecordOptions()
+    source = record_command._Command(command[0], command, set(), options, ignored=False)
     with pytest.raises(SeclatchError, match="no process"):
         source.start(backend)

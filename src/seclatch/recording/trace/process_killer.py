@@ -6,8 +6,10 @@ import contextlib
 import os
 import signal
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from seclatch.recording.trace.trace import Trace
+if TYPE_CHECKING:
+    from seclatch.recording.trace.trace import Trace
 
 
 class ProcessKiller:
