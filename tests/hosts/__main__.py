@@ -13,12 +13,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from tests.arm64.packages import Apt
 from tests.hosts.kernels import Kernel, make_kernel
 from tests.hosts.machine import Machine
-from tests.hosts.report import Findings, read_console, write_page
+from tests.hosts.report import Findings, read_console, read_page, write_page
+from tests.newer.results import describe_commit
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seclatch/hosts"
 PROJECT = Path(__file__).parents[2]
@@ -62,7 +64,7 @@ def main() -> int:
         machine = make_machine(name, setting, kernels[setting.suite], extra, options.short)
         found[name] = read_console(watch(machine, options.seconds))
     if options.page:
-        every = found | read_logs(found)
+        every = read_page(options.page) | read_logs(found) | found
         write_page(options.page, {name: every[name] for name in SETTINGS if name in every})
     bad = [f"{name}: {line}" for name, one in found.items() for line in one.problems]
     print("\n".join(bad or [f"hosts: {len(found)} machines, nothing failed"]))
@@ -90,7 +92,7 @@ def read_logs(found: dict[str, Findings]) -> dict[str, Findings]:
 def watch(machine: Machine, seconds: int) -> Iterator[str]:
     """Boot it; write its console into a file, and print its reports."""
     with (LOGS / f"{machine.name}.log").open("w") as log:
-        for line in machine.boot(seconds):
+        for line in chain([f"@@ {describe_commit()}"], machine.boot(seconds)):
             print(line, file=log, flush=True)
             if line.startswith("@@"):
                 print(f"{machine.name}: {line[3:]}", flush=True)

@@ -8,6 +8,7 @@ exec >/dev/console 2>&1 </dev/null
 # Without /dev/fd execveat(2) of a memory file fails with ENOENT where TOMOYO is on (Linux 5.10: it
 # looks the file up by that name), and runc and crun re-execute themselves so.
 ln -s /proc/self/fd /dev/fd
+ln -s /proc/self/fd/0 /dev/stdin # by which dockerd is given a configuration to validate
 mkdir -p /dev/pts /dev/shm /sys/fs/cgroup
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
