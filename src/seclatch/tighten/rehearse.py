@@ -28,7 +28,7 @@ from seclatch.recording.ready.ready_condition import ReadyCondition
 from seclatch.recording.record_container import ContainerTarget, record_container
 from seclatch.recording.recorder import RecordOptions
 from seclatch.tighten.further_filter import FurtherFilter
-from seclatch.tighten.required_calls import OPEN, is_always_allowed, is_ever_allowed
+from seclatch.tighten.required_calls import OPEN, falls_back, is_always_allowed, is_ever_allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +141,9 @@ def _judge(
 ) -> bool | None:
     """Return True for denied, False for perhaps denied, None for allowed."""
     arch = Arch.parse(each.arch)
-    answers = query.ask(AskedCall(Syscall(arch, each.number, each.name), OPEN, each.name))
-    if is_always_allowed(answers):
+    call = Syscall(arch, each.number, each.name)
+    answers = query.ask(AskedCall(call, OPEN, each.name))
+    if is_always_allowed(answers) or falls_back(query, call, answers):
         return None
     if not is_ever_allowed(answers):
         return True
