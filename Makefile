@@ -20,7 +20,7 @@ WHEEL_STAMP := $(VENV)/.wheels
 FUZZ_SECONDS ?= 300
 
 .PHONY: setup demo test say-how-long check man docs lint bench bpf clean test-packages release test-release wheels test-wheels deb test-deb test-arm64 \
-	test-arm64-programs test-libraries test-newer test-kubernetes test-hosts test-all scenes sweep soak soak-probes fuzz
+	test-arm64-programs test-libraries test-newer test-kubernetes test-hosts test-all scenes sweep moments traffic soak soak-probes fuzz
 
 setup: $(STAMP)
 	@:
@@ -145,6 +145,16 @@ scenes: test-packages $(DEV_STAMP)
 	$(VENV)/bin/python -m bench explain --corpus third
 	$(VENV)/bin/python -m bench explain --corpus third-blind
 
+# Binds programs in every kind of system call, each at 200 random moments; docs/tighten-results.md has
+# the counts. MOMENTS_ARGS="--only epoll" runs a part.
+moments: $(DEV_STAMP)
+	$(VENV)/bin/python -m tests.tighten.moments $(MOMENTS_ARGS)
+
+# Tightens redis, nginx, postgres, and servers in Python, node, Go and Java while clients make requests.
+# Downloads their packages (200 MB). TRAFFIC_ARGS="--only node" runs a part.
+traffic: test-packages $(DEV_STAMP)
+	$(VENV)/bin/python -m tests.tighten.real_servers $(TRAFFIC_ARGS)
+
 # 10,000 latched starts, 40 at a time; then looks for what they have left.
 soak: $(DEV_STAMP)
 	@tools/need $(RUNTIME_PACKAGES)
@@ -164,7 +174,7 @@ fuzz: $(DEV_STAMP)
 # By hand: every campaign, besides what CI runs. Takes some hours; docs/sweep.md and
 # docs/hosts.md have tables of the last runs.
 test-all: test lint test-wheels test-deb test-release test-arm64 test-newer test-kubernetes test-hosts test-libraries \
-	test-arm64-programs scenes sweep soak soak-probes fuzz
+	test-arm64-programs scenes sweep moments traffic soak soak-probes fuzz
 
 # What is known of C libraries and OpenSSL, against those of older and newer Debian suites.
 test-libraries: test-packages $(DEV_STAMP)

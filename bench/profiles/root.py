@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.debian.packages import MERGED, closure, download, run
+from tests.debian.packages import MERGED, closure, download, name_versions, run
 from tests.scan.servers import enable_modules
 
 TOOLS = ("dash", "coreutils", "curl", "grep", "util-linux", "openssl")
@@ -45,7 +44,7 @@ def _fill(root: Path, packages: Iterable[str], folder: Path) -> None:
         (root / name).mkdir(exist_ok=True)
     (folder / "files").mkdir()
     names = closure(dict.fromkeys([*TOOLS, *packages]))
-    for package in download(_available(names), folder / "files"):
+    for package in download(name_versions(names), folder / "files"):
         run("dpkg-deb", "--extract", str(package), str(root))
     (root / "etc/passwd").write_text(PASSWD)
     (root / "etc/group").write_text(GROUP)
@@ -61,16 +60,3 @@ def _fill(root: Path, packages: Iterable[str], folder: Path) -> None:
             link = root / "usr/local/bin" / each.name
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to("/" + str(each.relative_to(root)))
-
-
-def _available(names: list[str]) -> list[str]:
-    """Return a version that the archive has, if this machine's own is of another origin."""
-    found = []
-    for text in re.split(r"^(?=\S+:$)", run("apt-cache", "policy", *names), flags=re.M)[1:]:
-        name, chosen = text.split(":", 1)[0], re.search(r"Candidate: (\S+)", text)
-        rows = re.findall(r"^ [ *]{3} (\S+) .*\n((?: {8,}.*\n?)+)", text, flags=re.M)
-        archived = [version for version, origins in rows if "http" in origins]
-        if archived and chosen and chosen[1] not in archived:
-            name = f"{name}={archived[0]}"
-        found.append(name)
-    return found

@@ -80,6 +80,19 @@ def download(names: list[str], folder: Path) -> list[Path]:
     return sorted(folder.glob("*.deb"))
 
 
+def name_versions(names: list[str]) -> list[str]:
+    """Name the archive's version of a package where this machine's own is of another origin."""
+    found = []
+    for text in re.split(r"^(?=\S+:$)", run("apt-cache", "policy", *names), flags=re.M)[1:]:
+        name, chosen = text.split(":", 1)[0], re.search(r"Candidate: (\S+)", text)
+        rows = re.findall(r"^ [ *]{3} (\S+) .*\n((?: {8,}.*\n?)+)", text, flags=re.M)
+        archived = [version for version, origins in rows if "http" in origins]
+        if archived and chosen and chosen[1] not in archived:
+            name = f"{name}={archived[0]}"
+        found.append(name)
+    return found
+
+
 def make_root(names: Iterable[str], root: Path, folder: Path) -> Path:
     """Unpack packages and their libraries into `root`; `folder` gets the files."""
     for name in MERGED:
@@ -87,6 +100,6 @@ def make_root(names: Iterable[str], root: Path, folder: Path) -> Path:
         (root / name).symlink_to(f"usr/{name}")
     for name in ("proc", "dev", "sys", "tmp", "run", "etc", "var"):
         (root / name).mkdir(exist_ok=True)
-    for package in download(closure(names), folder):
+    for package in download(name_versions(closure(names)), folder):
         run("dpkg-deb", "--extract", str(package), str(root))
     return root

@@ -117,15 +117,17 @@ def bind_in_flight(
     *words: object,
     before: Sequence[object] = (),
     seconds: float = 1.0,
+    between: tuple[float, float] = (0.1, 0.4),
     **environment: str,
 ) -> tuple[Report, int, str]:
     """Bind a program in such a call; return the report, its exit status and its complaints.
 
-    On a busy machine it may end before it can be bound: then with a call that lasts longer.
+    The moment is a random part of the call's time, within `between`. On a busy machine the program
+    may end before it can be bound: then with a call that lasts longer.
     """
     for length in (seconds, 5 * seconds, 25 * seconds):
         with in_flight(program, kind, length, **environment) as process:
-            time.sleep(length * SLOWNESS * (0.1 + 0.3 * random.random()))
+            time.sleep(length * SLOWNESS * random.uniform(*between))
             report = tighten(*words, process.pid, before=before)
             ended = process.poll() is not None and process.returncode >= 0
             status, complaint = finish(process, timeout=60 + 3 * length)

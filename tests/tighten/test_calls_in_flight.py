@@ -1,6 +1,7 @@
 """A program sees nothing of being bound, whatever system call it is in.
 
-Its own filter kills for seccomp, prctl, munmap, mprotect and restart_syscall.
+Its own filter kills for seccomp, prctl, munmap, mprotect and restart_syscall. `make moments` tries
+each kind of call at 200 moments, this file at one.
 """
 
 from __future__ import annotations
@@ -18,33 +19,16 @@ from tests.latch.oci import wait_until
 from tests.tighten.binding import (
     BOUND,
     DISTURBED,
-    LATE,
     UNBOUND,
-    bind_in_flight,
     count_filters,
     deny,
     finish,
     in_flight,
     tighten,
 )
+from tests.tighten.moments import KINDS, TIMED, try_kind
 
 pytestmark = pytest.mark.root
-
-# The kernel starts their time-outs again: TIMED in native/tighten/calls.c.
-TIMED = ("epoll-timeout", "semtimedop", "sigtimedwait", "recv-timeout")
-KINDS = """
-nanosleep clock_nanosleep clock_nanosleep-until poll poll-endless ppoll select epoll
-epoll_pwait epoll-timed futex msgrcv sigsuspend pause read recv waitall accept lock
-write spin vectors calls signals vforks forks clones execs threads divergent zombie-leader
-""".split()  # noqa: SIM905
-
-
-def try_kind(program: Path, kind: str) -> tuple[str, object]:
-    """Bind a program in such a call at a random moment; what went wrong, if anything did."""
-    report, status, complaint = bind_in_flight(program, kind)
-    allowed = (BOUND, LATE) if kind in TIMED else (BOUND,)
-    fine = report.status == 0 and status in allowed
-    return kind, None if fine else (report, status, complaint)
 
 
 def test_every_kind_goes_on_undisturbed(compiler: Compiler) -> None:
@@ -52,7 +36,7 @@ def test_every_kind_goes_on_undisturbed(compiler: Compiler) -> None:
     program = compiler("in_flight")
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda kind: try_kind(program, kind), (*KINDS, *TIMED)))
-    assert [each for each in found if each[1]] == []
+    assert [each for each in found if not each.is_fine] == []
 
 
 def test_without_it_mkdir_is_not_denied(compiler: Compiler) -> None:
