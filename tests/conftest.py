@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.examples import examples
 
-pytest_plugins = ["tests.chance", "tests.distribution", "tests.sweep.summary"]
+pytest_plugins = ["tests.chance", "tests.values", "tests.distribution", "tests.sweep.summary"]
 
 TESTS = Path(__file__).parent
 PROGRAMS = TESTS / "programs"

@@ -1,9 +1,10 @@
-"""Which tests one worker runs."""
+"""Which tests one worker runs, and which of them have a second try."""
 
 from __future__ import annotations
 
 import pytest
 
+from tests import chance
 from tests.distribution import find_group
 
 
@@ -21,3 +22,8 @@ from tests.distribution import find_group
 )
 def test_groups(nodeid: str, group: str) -> None:
     assert find_group(nodeid) == group
+
+
+def test_tests_of_values_are_below_unit(request: pytest.FixtureRequest) -> None:
+    assert request.path.is_relative_to(chance.PURE)
+    assert not request.node.get_closest_marker("flaky")

@@ -17,7 +17,7 @@ from seclatch.agent.ready_label import ReadyLabel
 from seclatch.engines.host_root import HostRoot
 from seclatch.errors import SeclatchError
 from seclatch.registry.registry_http import RegistryAccess
-from tests.unit.agent.test_ready_label import Labels
+from tests.fleet.test_ready_label import Labels
 
 POD = ProbePod("seclatch", "", "image", "profile")
 CREATED = encode_message(((1, "3f4c"),))

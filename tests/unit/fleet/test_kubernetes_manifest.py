@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,20 +69,6 @@ def test_a_wrong_key_is_found() -> None:
     document["spec"]["template"]["spec"]["containers"][0]["imagee"] = "x"
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(document, f"1.{VERSIONS[-1]}", strict=True)
-
-
-def test_kustomize_builds_them(tmp_path: Path) -> None:
-    (tmp_path / "seclatch.yaml").write_text(write_manifests(WISH))
-    (tmp_path / "kustomization.yaml").write_text(
-        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
-        "resources: [seclatch.yaml]\n"
-    )
-    done = subprocess.run(
-        ["kustomize", "build", tmp_path], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    built = list(yaml.safe_load_all(done.stdout))
-    assert by_name(built) == by_name(documents()) and len(built) == len(documents())
 
 
 def by_name(some: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:

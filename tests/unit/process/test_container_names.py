@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.process.containers import podman_containers
+from seclatch.process.containers import docker_containers, podman_containers
 from seclatch.process.containers.container_config import BundleConfig, read_bundle
 from seclatch.process.containers.container_names import name_containers
 from seclatch.process.containers.membership import FoundContainer
@@ -153,8 +153,11 @@ def test_a_pod_is_confirmed_by_its_sandbox(tmp_path: Path, group: str) -> None:
         assert find(OWN, OWN | kind, uid="ffffffff-0000-1111-2222-333344445555")[1]
 
 
-def test_only_a_cri_implementation_makes_pods(tmp_path: Path) -> None:
+def test_only_a_cri_implementation_makes_pods(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`docker run --annotation` and `ctr run --annotation` take any key."""
+    monkeypatch.setattr(docker_containers, "get_json", lambda *_: None)
     for engine, namespace in (("docker", "moby"), ("containerd", "default"), ("podman", "")):
         found = replace(pod_bundle(tmp_path, dict(CRI), namespace), engine=engine)
         container = name_containers([found], {}, [])[ID].container

@@ -137,7 +137,8 @@ def test_an_untrusted_monitor_claims_no_other_name(identity: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["conmon", "containerd-shim-runc-v2", "dockerd"])
-def test_ending_monitor_has_no_command_line(name: str) -> None:
+def test_ending_monitor_has_no_command_line(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(docker_containers, "get_json", lambda *_: None)
     entries = by_pid(entry(2, 1, name))
     assert all(found.monitor != 2 for found in find_containers(entries).values())
     assert docker_containers.query_docker({ID: FoundContainer(ID, "docker")}, entries, []) == {}

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.recording.files import recording_file
 from seclatch.report.compose_report import compose_report
 from seclatch.report.html_page import render_card
 from seclatch.report.share_card import cut_text, lay_out_card, measure, wrap_text
@@ -20,7 +15,6 @@ from tests.unit.recordings import recording
 from tests.unit.report.starts import HOSTILE, start
 
 SVG = "{http://www.w3.org/2000/svg}"
-BIN = Path(sys.executable).parent
 
 
 def texts(svg: str) -> list[str]:
@@ -74,18 +68,3 @@ def test_texts_are_cut_to_their_room(text: str, width: int, size: int) -> None:
     lines = wrap_text(text, width, size, 3)
     assert len(lines) <= 3
     assert all(measure(line) * size <= max(width, ellipsis) for line in lines)
-
-
-def test_without_a_program_that_renders_it_names_some(tmp_path: Path) -> None:
-    recording_file.write_recording(tmp_path / "start.json", start(latched=True))
-    done = subprocess.run(
-        [BIN / "seclatch", "report", "--card", "-o", "card.png", "start.json"],
-        cwd=tmp_path,
-        env={**os.environ, "PATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 125
-    assert "rsvg-convert" in done.stderr and "-o FILE.svg" in done.stderr
-    assert not (tmp_path / "card.png").exists()

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from seclatch.model.denial_log import decode_line, encode_line
 from seclatch.model.process import LiveContainer
 from seclatch.process.containers.known_container import KnownContainer
 from seclatch.process.containers.membership import FoundContainer
 from seclatch.watch import process_contexts
-from seclatch.watch.process_contexts import DeniedProcesses, _read_path
+from seclatch.watch.process_contexts import DeniedProcesses
 from tests.unit.process.scene import by_pid, entry
-from tests.unit.watch.denials import make_denial
-
-
-def test_a_path_of_any_bytes_is_text(tmp_path: Path) -> None:
-    program = os.fsencode(tmp_path) + b"/p\xff\xfe"
-    shutil.copy(shutil.which("sleep") or "/bin/sleep", os.fsdecode(program))
-    with subprocess.Popen([program, "60"]) as process:
-        path = _read_path(process.pid)
-        process.kill()
-    assert path == f"{tmp_path}/p\\xff\\xfe"
-    line = make_denial(exe=path)
-    assert decode_line(encode_line(line)) == line
 
 
 def test_a_claim_does_not_hide_the_names_of_a_pod_s_container(

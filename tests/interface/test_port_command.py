@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.unit.cli.test_profile import schema, seclatch
+from tests.interface.test_profile import schema, seclatch
 
 PROFILE = {
     "defaultAction": "SCMP_ACT_ERRNO",

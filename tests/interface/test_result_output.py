@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.test_profile_input import COMMANDS, PLAIN, RUN, seclatch, words
+from tests.interface.test_profile_input import COMMANDS, PLAIN, RUN, seclatch, words
 
 JSON = ("check", "test", "compile", "diff")
 CASES = [(command, ()) for command in COMMANDS] + [(command, ("--json",)) for command in JSON]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.test_main import seclatch
+from tests.interface.test_main import seclatch
 
 
 @pytest.fixture

@@ -74,6 +74,6 @@ def test_tests_of_values_have_no_second_try(
     assert run(pytester, ONCE.format(count=1)).ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_tests_of_values_are_below_unit(request: pytest.FixtureRequest) -> None:
-    assert request.path.is_relative_to(chance.PURE)
-    assert not request.node.get_closest_marker("flaky")
+def test_tests_of_the_real_thing_have_one(request: pytest.FixtureRequest) -> None:
+    assert not request.path.is_relative_to(chance.PURE)
+    assert request.node.get_closest_marker("flaky")

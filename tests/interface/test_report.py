@@ -10,11 +10,11 @@ import pytest
 
 from seclatch.recording.files import recording_file
 from seclatch.scan.scan_document import encode_scan
-from tests.unit.cli.test_recording import seclatch
+from tests.interface.test_recording import seclatch
 from tests.unit.report.starts import scan, start
 
-SCHEMAS = Path(__file__).parents[3] / "src/seclatch/data/schemas"
-PROFILE = Path(__file__).parents[2] / "data" / "stali-like.json"
+SCHEMAS = Path(__file__).parents[2] / "src/seclatch/data/schemas"
+PROFILE = Path(__file__).parents[1] / "data" / "stali-like.json"
 
 
 @pytest.fixture

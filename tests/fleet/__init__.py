@@ -1,0 +1,1 @@
+"""Parts of the fleet with processes and servers: agent, kubectl plugin, kustomize."""

@@ -1,0 +1,1 @@
+"""Installation into a tree, with the programs that it calls."""

@@ -1,0 +1,1 @@
+"""The project's own tools and the rules of its test suite."""
