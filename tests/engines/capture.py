@@ -71,7 +71,9 @@ class Docker:
             "storage-driver": "vfs",
         }
         (folder / "daemon.json").write_text("{}")
-        command = ["dockerd", f"--config-file={folder}/daemon.json"]
+        # It mounts its data directory onto itself, and leaves that mount where "/" is private.
+        own_mounts = ["unshare", "--mount", "--propagation", "private"]
+        command = [*own_mounts, "dockerd", f"--config-file={folder}/daemon.json"]
         command += [f"--{name}={value}" for name, value in options.items()]
         self.daemon = subprocess.Popen(command, stdout=self.log, stderr=self.log)
 
