@@ -173,7 +173,7 @@ def removed(directory: Path) -> bool:
     return True
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
     """Poll until the condition holds; a real failure takes the whole time limit."""
     deadline = time.monotonic() + seconds
     while not condition():

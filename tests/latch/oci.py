@@ -114,15 +114,16 @@ def make_bundle(
     return bundle
 
 
-def wait_until(condition: Any, what: str, seconds: float = 20) -> Any:
-    """Return the condition's first true value; fail the test, naming it, after the time limit."""
+def wait_until(condition: Any, what: str, seconds: float = 60) -> Any:
+    """Return the condition's first true value; fail the test, naming it, after the time limit.
+
+    The limit is for what never happens: on a busy machine a start may take many seconds.
+    """
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
+    while not (value := condition()):
+        assert time.monotonic() < end, f"waited {seconds} s in vain: {what}"
         time.sleep(0.005)
-    raise AssertionError(f"waited {seconds} s in vain: {what}")
+    return value
 
 
 def status(pid: int) -> dict[str, str]:
