@@ -65,5 +65,7 @@ def list_recorders(host: PrivateHost) -> list[int]:
 
 def _read_parent(pid: int) -> int:
     with contextlib.suppress(OSError):
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1])
+        return int(
+            Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(") ")[2].split()[1]
+        )
     return 0

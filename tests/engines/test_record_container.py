@@ -81,15 +81,19 @@ def host_pid(engine: Engine, container: str) -> int:
     inner = str(engine.pid(container))
     for status in Path("/proc").glob("[0-9]*/status"):
         with contextlib.suppress(OSError):
-            words = next(line for line in status.open() if line.startswith("NSpid:")).split()
-            if words[2:3] == [inner] and comes_from(engine.host.holder.pid, int(words[1])):
-                return int(words[1])
+            text = status.read_text(errors="replace").partition("\nNSpid:")[2]
+            words = text.partition("\n")[0].split()  # empty where the process has ended
+            if words[1:2] == [inner] and comes_from(engine.host.holder.pid, int(words[0])):
+                return int(words[0])
     raise AssertionError(f"no process of {container}")
 
 
 def comes_from(ancestor: int, pid: int) -> bool:
     while pid > 1 and pid != ancestor:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        except OSError:  # it has ended
+            return False
         pid = int(stat.rpartition(")")[2].split()[1])
     return pid == ancestor
 

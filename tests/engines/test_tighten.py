@@ -129,11 +129,10 @@ def of_user(user: Rootless) -> Iterator[tuple[Rootless, str, int]]:
 def _find_pid(user: Rootless, inner: str) -> int:
     for path in Path("/proc").glob("[0-9]*/status"):
         try:
-            text = path.read_text()
+            text = path.read_text(errors="replace")
         except OSError:
             continue
-        [words] = re.findall(r"^NSpid:(.*)$", text, re.M)
-        pids = words.split()
+        pids = " ".join(re.findall(r"^NSpid:(.*)$", text, re.M)).split()
         if inner in pids[1:2] and comes_from(user.host.holder.pid, int(pids[0])):
             return int(pids[0])
     raise AssertionError(f"no process {inner}")
@@ -230,7 +229,7 @@ def _find_named(comm: str, beside: int) -> int | None:
     space = os.stat(f"/proc/{beside}/ns/pid").st_ino  # noqa: PTH116
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if (path / "comm").read_text() == f"{comm}\n" and os.stat(  # noqa: PTH116
+            if (path / "comm").read_bytes() == f"{comm}\n".encode() and os.stat(  # noqa: PTH116
                 path / "ns/pid"
             ).st_ino == space:
                 return int(path.name)

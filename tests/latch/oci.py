@@ -127,8 +127,8 @@ def wait_until(condition: Any, what: str, seconds: float = 60) -> Any:
 
 
 def status(pid: int) -> dict[str, str]:
-    """Return /proc/PID/status as a dictionary."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    """Return /proc/PID/status as a dictionary. The name of any process on the host is any bytes."""
+    lines = Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines()
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
@@ -159,7 +159,7 @@ def tracers() -> set[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             pid = int(folder.name)
-            named = status(pid)["Name"] == "seclatch-tracer"
+            named = status(pid).get("Name") == "seclatch-tracer"
             if named and mark in (folder / "environ").read_bytes().split(b"\0"):
                 found.add(pid)
         except OSError:

@@ -71,7 +71,7 @@ def test_nothing_starts_and_the_reason_is_printed(
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=60,
     )
     assert done.returncode == 125
     assert done.stdout == ""
@@ -90,7 +90,7 @@ def test_subcommands_that_start_nothing_still_work(
     front: Path, compiler: Compiler, tmp_path: Path, kind: str
 ) -> None:
     prefix, _ = confined(kind, compiler)
-    subprocess.run([*prefix, front, "delete", "create"], check=True, timeout=20)
+    subprocess.run([*prefix, front, "delete", "create"], check=True, timeout=60)
     assert (tmp_path / "started").read_text() == "delete create\n"
 
 
@@ -261,7 +261,7 @@ def test_a_log_without_a_reader(front: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         ["unshare", "-Ur", front, "--log", tmp_path / "fifo", "create"],
         capture_output=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 125

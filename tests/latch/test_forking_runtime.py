@@ -105,7 +105,7 @@ def test_no_namespace_at_all(bundle: Callable[..., Bundle], filtered: bool, root
     words = runtime.argv("run", "--bundle", made.path, made.id)
     if not is_hybrid():
         words = ["unshare", "-m", *words]
-    done = subprocess.run(words, timeout=30, check=False, capture_output=True, text=True)
+    done = subprocess.run(words, timeout=60, check=False, capture_output=True, text=True)
     assert done.returncode == (7 if filtered else 0), done.stderr
     runtime("delete", "--force", made.id)
 
@@ -116,7 +116,7 @@ def test_front_as_pid_1(latched: Runtime, bundle: Callable[..., Bundle]) -> None
     for seccomp, status in ((case("exit-only"), 42), (None, 42)):
         made = bundle(["/bin/exit42"], seccomp=seccomp)
         words = latched.argv("run", "--bundle", made.path, made.id)
-        assert subprocess.run([*inside, *words], timeout=30, check=False).returncode == status
+        assert subprocess.run([*inside, *words], timeout=60, check=False).returncode == status
         latched("delete", "--force", made.id)
 
 
@@ -145,7 +145,7 @@ def test_a_proc_mounted_over_that_of_the_tracer(
     made.write()
     words = Runtime("crun").argv("run", "--bundle", made.path, made.id)
     done = subprocess.run(
-        ["unshare", "-m", *words], timeout=30, check=False, capture_output=True, text=True
+        ["unshare", "-m", *words], timeout=60, check=False, capture_output=True, text=True
     )
     assert done.returncode == 7, done.stderr
 
@@ -156,5 +156,5 @@ def test_front_as_pid_1_with_the_host_s_namespaces(
     made = shared_with_the_host(bundle(["/bin/exit42"], seccomp=None), rootfs)
     inside = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     words = Runtime("crun").argv("run", "--bundle", made.path, made.id)
-    assert subprocess.run([*inside, *words], timeout=30, check=False).returncode == 42
+    assert subprocess.run([*inside, *words], timeout=60, check=False).returncode == 42
     Runtime("crun")("delete", "--force", made.id)

@@ -136,7 +136,7 @@ def silent_agent(path: Path, start: Callable[[], Any]) -> Iterator[int]:
         server.bind(str(path))
         path.chmod(0o777)
         server.listen()
-        server.settimeout(20)
+        server.settimeout(60)
         start()
         connection, _ = server.accept()
         with connection:

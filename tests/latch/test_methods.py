@@ -417,6 +417,6 @@ def test_an_agent_for_prctl_does_not_delay_the_start(
     }
     made = bundle(["/bin/exit42"], seccomp=profile, no_new_privileges=no_new_privileges)
     with agent(tmp_path / "agent"):
-        done = latched("run", "--bundle", made.path, made.id, timeout=20)
+        done = latched("run", "--bundle", made.path, made.id, timeout=60)
     latched("delete", "--force", made.id)
     assert done.returncode == 42, done.stderr

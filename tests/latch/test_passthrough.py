@@ -120,7 +120,7 @@ def test_the_caller_gets_no_child_to_reap_and_keeps_no_pipe_open(
     before, own = tracers(), children()
     process = subprocess.Popen([front, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert children() - own <= {process.pid}
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert children() == own
     wait_until(lambda: tracers() <= before, "the tracer to end with the runtime")
 
@@ -129,7 +129,7 @@ def test_death_by_signal_reaches_the_caller(tmp_path: Path, compiler: Compiler) 
     front = copy_front(tmp_path / "fronts", "seclatch-facts", compiler("facts"))
     process = subprocess.Popen([front, "create"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert process.returncode == -signal.SIGTERM
 
 

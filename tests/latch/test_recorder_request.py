@@ -43,7 +43,7 @@ def run(front: Path, tmp_path: Path) -> float:
     began = time.monotonic()
     words = [front, "run", "--bundle", tmp_path, "the-id"]
     done = subprocess.run(
-        words, check=False, env={"SECLATCH_MODE": "plain"}, stdin=subprocess.DEVNULL, timeout=30
+        words, check=False, env={"SECLATCH_MODE": "plain"}, stdin=subprocess.DEVNULL, timeout=60
     )
     assert done.returncode == 0  # the container starts whatever happens to the recorder
     return time.monotonic() - began
@@ -68,7 +68,7 @@ def test_request(front: Path, tmp_path: Path, answer: bytes) -> None:
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
         run(front, tmp_path)
-        thread.join(10)
+        thread.join(60)
     assert got == [b"record\0the-id", ANNOTATED.encode(), True]
 
 
@@ -151,7 +151,7 @@ def test_a_configuration_that_is_a_pipe_or_too_long(front: Path, tmp_path: Path)
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
         run(front, tmp_path)
-        thread.join(10)
+        thread.join(60)
     assert 16 << 20 < sizes[0] < 17 << 20  # so that the recorder sees that it is too long
     (tmp_path / "config.json").unlink()
     os.mkfifo(tmp_path / "config.json")

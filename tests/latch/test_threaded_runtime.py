@@ -36,7 +36,7 @@ def start(program: Path, target: Path, **environment: str) -> subprocess.Popen[s
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    _, stderr = process.communicate(timeout=20)
+    _, stderr = process.communicate(timeout=60)
     return process.returncode, stderr
 
 

@@ -113,7 +113,7 @@ def test_a_terminal(
             seen += os.read(ours, 1000)
         except OSError:
             break
-    assert process.wait(20) == 0, seen
+    assert process.wait(60) == 0, seen
     assert b"got=hello" in seen
     os.close(ours)
 

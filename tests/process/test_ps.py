@@ -218,7 +218,7 @@ def test_a_false_monitor_with_a_blocking_bundle(tmp_path: Path, compiler: Compil
     os.mkfifo(tmp_path / "config.json")
     program = shutil.copy(compiler("many"), tmp_path / "conmon")
     with running(program, "1", "-c", "e" * 64, "-n", "\x1b[31mweb", "-b", tmp_path) as pid:
-        done = seclatch("ps", "--flat", timeout=30)
+        done = seclatch("ps", "--flat", timeout=60)
         (monitor,) = listed("--pid", str(pid))
     assert done.returncode == 0 and monitor["stage"] == "engine"
     assert all(line.isprintable() for line in done.stdout.splitlines())
@@ -294,7 +294,7 @@ def test_watch_mode() -> None:
         assert process.stdout
         documents = [json.loads(process.stdout.readline()) for _ in range(3)]
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait(60) == 130
     assert all(each["processes"][0]["pid"] == 1 for each in documents)
 
 

@@ -41,7 +41,7 @@ def recording(path: Path, word: int | str) -> Iterator[subprocess.Popen[bytes]]:
     try:
         wait_until(lambda: attached(process.pid), "the recorder to be attached")
         process.send_signal(signal.SIGUSR1)
-        wait_until(path.exists, "the recording so far", seconds=4)
+        wait_until(path.exists, "the recording so far")
         assert not recording_file.read_recording(path).complete
         yield process
     finally:
@@ -70,7 +70,7 @@ def left(held: dict[str, set[int]]) -> list[str]:
 
 
 def finished(process: subprocess.Popen[bytes], path: Path) -> Recording:
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     found = recording_file.read_recording(path)
     assert found.complete
     assert found.lost.events == found.lost.calls == found.lost.processes == 0
@@ -179,7 +179,7 @@ def test_counts_from_attaching_on_equal_strace_s(
             with recording(path, pid) as recorder:
                 fifo.write_text("x\n")
                 found = finished(recorder, path)
-            assert strace.wait(30) == 0
+            assert strace.wait(60) == 0
         finally:
             strace.kill()
             strace.wait()
@@ -274,7 +274,7 @@ def test_nothing_of_the_recorder_is_left(
         held = attached(recorder.pid)
         assert len(held["prog_id"]) > 5 or len(left(held)) > 5
         recorder.send_signal(end)
-        recorder.wait(30)
+        recorder.wait(60)
         wait_until(lambda: not left(held), "the kernel to let go of programs and maps")
 
 

@@ -20,7 +20,7 @@ from seclatch.recording.annotated.recorder_socket import RecorderRequest
 def make_request(pid: int) -> tuple[RecorderRequest, socket.socket]:
     """Return a request without a container's id, and the end at which its answer arrives."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    theirs.settimeout(5)
+    theirs.settimeout(60)
     return RecorderRequest(ours, pid, "record", ""), theirs
 
 

@@ -344,7 +344,7 @@ def test_a_script_without_an_interpreter(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
     assert done.returncode == 126
     assert "Exec format error" in done.stderr
@@ -384,7 +384,7 @@ def test_stop_and_continue_work(tmp_path: Path) -> None:
         os.kill(number, signal.SIGCONT)
         assert process.stdin
         process.stdin.close()
-        assert process.wait(20) == 4
+        assert process.wait(60) == 4
 
 
 def test_the_command_survives_the_recorder(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class DockerRegistry:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 def start_registry(folder: Path, **http: object) -> DockerRegistry:
@@ -53,10 +53,11 @@ def start_registry(folder: Path, **http: object) -> DockerRegistry:
 
 
 def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(200):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
         assert process.poll() is None, log.read_text()
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=5).close()
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=60).close()
         except urllib.error.HTTPError:
             return  # it answers: 401 with auth, 400 with TLS
         except OSError:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,18 +82,25 @@ def test_signals_ignored_by_the_command_stay_ignored(
 def wait_for_exec(process: subprocess.Popen[str], name: str) -> None:
     """Wait until a descendant runs that program, so that the shell does not get the signal."""
     deadline = time.monotonic() + 60
-    while name not in {(entry / "comm").read_text().strip() for entry in descendants(process.pid)}:
+    while name not in {read_name(entry) for entry in descendants(process.pid)}:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def read_name(entry: Path) -> str:
+    with suppress(OSError):  # it has ended
+        return (entry / "comm").read_text().strip()
+    return ""
 
 
 def descendants(pid: int) -> list[Path]:
     found, waiting = [], [pid]
     while waiting:
-        for task in Path(f"/proc/{waiting.pop()}/task").iterdir():
-            children = (task / "children").read_text().split()
-            waiting += children
-            found += [Path("/proc") / child for child in children]
+        with suppress(OSError):  # it has ended
+            for task in Path(f"/proc/{waiting.pop()}/task").iterdir():
+                children = (task / "children").read_text().split()
+                waiting += children
+                found += [Path("/proc") / child for child in children]
     return found
 
 

@@ -42,7 +42,7 @@ class Server:
 
     def ask(self, letter: str = "p") -> tuple[int, int]:
         """Return the worker's process id and the errno of what it was asked to do."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             connection.sendall(letter.encode())
             worker, error = connection.makefile().readline().split()
         return int(worker), int(error)
@@ -90,7 +90,7 @@ def record(program: Path, folder: Path) -> Path:
     main = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(main, signal.SIGKILL)
     os.kill(worker, signal.SIGKILL)
-    process.wait(30)
+    process.wait(60)
     return output
 
 
@@ -141,7 +141,7 @@ def test_a_worker_gets_the_profile_of_its_role(compiler: Compiler, tmp_path: Pat
             assert server.ask("m") == (second, EPERM)
             assert count_filters(second) == count_filters(server.process.pid) + 1
             os.kill(staying.pid, signal.SIGTERM)
-            assert staying.wait(20) == 0
+            assert staying.wait(60) == 0
 
 
 def roles_of() -> tuple[str, str]:

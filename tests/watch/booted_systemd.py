@@ -104,8 +104,9 @@ class BootedSystemd:
         """Return the pid of a service's main process as seen from here, 0 if it has none."""
         inside, here = self.show(unit, "MainPID"), Path(f"/proc/{self.first}/ns/pid").readlink()
         for folder in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                line = folder.joinpath("status").read_text().partition("NSpid:")[2]
+            with contextlib.suppress(OSError, IndexError):  # it has ended
+                text = folder.joinpath("status").read_text(errors="replace")
+                line = text.partition("\nNSpid:")[2]
                 same = (folder / "ns/pid").readlink() == here
                 if same and line.splitlines()[0].split()[-1] == inside:
                     return int(folder.name)

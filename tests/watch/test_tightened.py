@@ -49,7 +49,7 @@ def test_the_second_filter_is_told_from_the_first(watch: Watch, tmp_path: Path) 
             (tmp_path / "go").touch()
             assert program.stdout is not None
             assert program.stdout.read() == "11\n12\n"
-            program.wait(30)
+            program.wait(60)
     [one] = watched.of(pid=pid, syscall="rmdir")
     assert (one.filter.layer, one.filter.layers, one.filter.tightened) == (1, 2, "")
     [two] = watched.of(pid=pid, syscall="mkdir")
