@@ -105,7 +105,10 @@ WAYS = (
 )
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(uses=st.lists(st.tuples(st.integers(0, 0xFFFFFFFF), st.sampled_from(WAYS)), min_size=1))
 def test_every_value_that_is_passed_is_found(
     uses: list[tuple[int, str]], cache: SummaryCache, tmp_path: Path
