@@ -135,7 +135,7 @@ sweep: $(DEV_STAMP)
 
 # Real programs that fail: is each scene what it claims, and what does `seclatch explain` say of it?
 # Downloads a Debian root directory (3 GB) into build/, once. docs/explaining.md has tables. Of the
-# blind part it prints no answers.
+# blind parts it prints no answers.
 scenes: test-packages $(DEV_STAMP)
 	$(VENV)/bin/python -m tests.explain.scenes
 	$(VENV)/bin/python -m bench explain --corpus dev
@@ -144,6 +144,7 @@ scenes: test-packages $(DEV_STAMP)
 	$(VENV)/bin/python -m bench explain --corpus second-blind
 	$(VENV)/bin/python -m bench explain --corpus third
 	$(VENV)/bin/python -m bench explain --corpus third-blind
+	$(VENV)/bin/python -m bench explain --corpus fourth-blind
 
 # Binds programs in every kind of system call, each at 200 random moments; docs/tighten-results.md has
 # the counts. MOMENTS_ARGS="--only epoll" runs a part.

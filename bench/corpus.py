@@ -1,9 +1,9 @@
 """How good `seclatch explain` is on scenes of real programs (tests/explain/scenes).
 
 `python -m bench explain --corpus dev` (or `second`, `third`) explains scenes that may be read while
-`diagnose/` is changed, `--corpus blind` (or `second-blind`, `third-blind`) those that may not: of
-these it prints counts alone, unless `--answers`. `--confirm`: with `seclatch explain --confirm`;
-scenes that one run cannot decide are left out then, since more runs may.
+`diagnose/` is changed, `--corpus blind` (or `second-blind`, `third-blind`, `fourth-blind`) those
+that may not: of these it prints counts alone, unless `--answers`. `--confirm`: with `seclatch
+explain --confirm`; scenes that one run cannot decide are left out then, since more runs may.
 """
 
 from __future__ import annotations
