@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from seclatch.recording.attribution import bundle_config
 from seclatch.recording.attribution.bundle_config import decode_bundle_config
 from seclatch.recording.attribution.bundle_profile import (
     MAX_SIZE,
@@ -103,3 +104,18 @@ def test_a_query_for_a_pod_needs_annotations_of_kubernetes(bundle: Path) -> None
         profiles.update(story.trace)
         profiles.find_pods(asked.append)
     assert asked == ["pod"]
+
+
+def test_a_bundle_without_a_pod_is_decoded_at_the_end(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What decodes it takes 10 ms to import, while events wait to be read."""
+    story, decoded = Story(), list[bytes]()
+    monkeypatch.setattr(bundle_config, "decode_bundle_config", decoded.append)
+    story.exec(story.fork(story.root), "/usr/sbin/runc", "create", "-b", str(bundle), "x")
+    profiles = BundleProfiles()
+    profiles.update(story.trace)
+    profiles.find_pods(lambda _: None)
+    assert decoded == []
+    assert profiles.profiles == {}
+    assert decoded == [(bundle / "config.json").read_bytes()]

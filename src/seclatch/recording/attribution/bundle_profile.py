@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MAX_SIZE = 1 << 22
 MAX_BUNDLES = 32
 MAX_ANCESTORS = 6
+# In the name of each annotation that CRI's engines write; none of them escapes letters in JSON.
+_POD_WORD = b"io.kubernetes."
 
 Profile = dict[str, Any]
 
@@ -34,7 +36,8 @@ class BundleProfiles:
     """Profiles of the bundles of runtimes, by the runtime's process, in `profiles`.
 
     `pods`: likewise, the names in Kubernetes. A bundle is decoded when one of them is asked for:
-    what else is lost with a short container is read first.
+    what else is lost with a short container is read first, and what decodes it, 10 ms to import,
+    waits for the end unless there is a pod.
     """
 
     def __init__(self) -> None:
@@ -44,6 +47,7 @@ class BundleProfiles:
         self._looked = 0
         self._read: set[int] = set()
         self._unnamed: dict[int, str] = {}
+        self._mentions_pod = False
 
     def update(self, trace: Trace) -> None:
         """Read the bundles of runtimes that have started since the last call."""
@@ -64,6 +68,7 @@ class BundleProfiles:
             if content:
                 self._read.add(process)
                 self._contents.append((process, segment.argv[-1], content))
+                self._mentions_pod |= _POD_WORD in content
 
     @property
     def profiles(self) -> dict[int, Profile]:
@@ -84,6 +89,8 @@ class BundleProfiles:
 
     def find_pods(self, find_pod: FindPod | None) -> None:
         """Find the pods of what was read since the last call: each query reads all of /proc."""
+        if not self._mentions_pod:
+            return
         self._decode()
         while self._unnamed and find_pod:
             process, identifier = self._unnamed.popitem()
