@@ -16,6 +16,7 @@ _WHOLE_STATUS = 1 << 20  # of a process with 65536 groups: some 700 KiB
 _CGROUP = 1 << 14
 _COMMAND = 1 << 14
 _LINE = 1 << 8
+_PF_EXITING = 0x4  # include/linux/sched.h
 ENDED = 1 << 63
 """The start time of a process that has ended."""
 
@@ -219,8 +220,22 @@ def read_file(path: str, limit: int) -> bytes:
 
 def read_start(pid: int) -> int:
     """Return the start time of a process in clock ticks since boot; 2^63 if it has ended."""
-    fields = read_file(f"/proc/{pid}/stat", _STATUS).rpartition(b") ")[2].split()
+    fields = _read_stat_fields(f"/proc/{pid}/stat")
     return int(fields[19]) if len(fields) > 19 else ENDED
+
+
+def is_exiting(pid: int, tid: int) -> bool:
+    """Return whether a thread issues no more calls: it has ended, or gives back what it has.
+
+    It may take long over its memory, in state R, and has no filters any more (Linux 6.11).
+    """
+    fields = _read_stat_fields(f"/proc/{pid}/task/{tid}/stat")
+    return len(fields) <= 6 or bool(int(fields[6]) & _PF_EXITING)
+
+
+def _read_stat_fields(path: str) -> list[bytes]:
+    """Return the fields of a stat file (proc_pid_stat(5)) from the third, the state, on."""
+    return read_file(path, _STATUS).rpartition(b") ")[2].split()
 
 
 def read_current_call(tid: int) -> int | None:
