@@ -169,7 +169,10 @@ def find_supervisors(engine: Engine, container: str) -> list[str]:
 
 
 def test_a_supervisor_that_is_killed_again_and_again(installed: Engine, log: Log) -> None:
-    """The container is stopped, as it asks to be when it cannot be tightened."""
+    """The container is stopped, as it asks to be when it cannot be tightened.
+
+    Where the guard is killed, too, no process is left to do that: the next start's supervisor does.
+    """
     waits = 'trap "exit 7" TERM; while :; do sleep 0.1; done'
     endless = {**KILLED, "ready": "listen:1"}
     container = installed.detach("/bin/sh", "-c", waits, **annotated(installed, "runc", **endless))
@@ -180,6 +183,15 @@ def test_a_supervisor_that_is_killed_again_and_again(installed: Engine, log: Log
         wait_until(lambda gone=supervisor: not alive(installed, gone), "its end")
     assert installed.wait(container) == 7
     expect(says(log, "its supervisor was killed 4 times", "it is stopped"), log)
+
+    container = installed.detach("/bin/sh", "-c", waits, **annotated(installed, "runc", **endless))
+    both = find_supervisors(installed, container)
+    installed.host.run("kill", "-STOP", *both, check=True)  # so that neither sees the other's end
+    installed.host.run("kill", "-9", *both, check=True)
+    wait_until(lambda: not any(alive(installed, pid) for pid in both), "their end")
+    installed.detach("/bin/sleep", "1000", **annotated(installed, "runc", **endless))
+    assert installed.wait(container) == 7
+    expect(says(log, "were killed together", "it is stopped"), log)
 
 
 def alive(engine: Engine, pid: str) -> bool:

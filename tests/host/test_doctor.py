@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from seclatch.engines.host_root import HostRoot
+from seclatch.host.installed_engines import check_abandoned
+from seclatch.system.held_file import hold_file
 from tests.conftest import Compiler
 from tests.latch.oci import is_hybrid
 
@@ -88,6 +91,16 @@ def test_a_host_without_runtimes(tmp_path: Path) -> None:
     status, document = examine("unshare", "-m", "sh", "-c", hide, "sh")
     assert status == 1
     assert checks(document)["a container runtime"]["state"] == "fail"
+
+
+def test_a_container_whose_supervisors_were_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "run/seclatch/supervised"
+    held = hold_file(folder / "watched", b"")
+    hold_file(folder / "web\x1b", b"").leave()
+    [found] = check_abandoned(HostRoot(tmp_path))
+    held.remove()
+    assert (found.name, found.state.value) == ("container web?", "note")
+    assert "it is not tightened" in found.found
 
 
 def test_the_text_output() -> None:

@@ -91,7 +91,7 @@ SQL: tuple[tuple[tuple[str, ...], list[str] | None], ...] = (
         ["1", "2", "3"],
     ),
     (("select pg_sleep(0.02)", "select string_agg(n::text, ',') from t where n < 4"), ["1,2,3"]),
-    (("create table if not exists v (j jsonb)", "create index if not exists i on v (j)"), None),
+    (("create temp table v (j jsonb)", "create index on v using gin (j)", "analyze v"), None),
 )
 
 

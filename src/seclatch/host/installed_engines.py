@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from seclatch.engines.annotation_recorder import is_installed, try_recorder
@@ -15,10 +16,12 @@ from seclatch.host.daemon_age import find_listener, find_newer_file
 from seclatch.host.engine_trials import choose_containerd_socket, find_daemon_fault, try_engine
 from seclatch.host.host_check import CheckState, HostCheck
 from seclatch.host.host_programs import find_program, query_program, take_first_line
+from seclatch.system.held_file import take_released_files
 
 # engine -> its program; the daemon's where there is one
 _PROGRAMS = {"docker": "dockerd", "podman": "podman", "containerd": "containerd", "crio": "crio"}
 _PROGRAMS |= {"k3s": "k3s", "rke2": "rke2"}
+_SUPERVISED = "/run/seclatch/supervised"
 _PODS_ALONE = ("crio", "k3s", "rke2")
 
 
@@ -33,6 +36,7 @@ def check_engines(root: HostRoot) -> Iterator[HostCheck]:
         yield HostCheck(
             "engines", CheckState.NOTE, "neither docker, podman, containerd nor crio found"
         )
+    yield from check_abandoned(root)
 
 
 def check_engine(engine: str, root: HostRoot) -> Iterator[HostCheck]:
@@ -100,6 +104,20 @@ def check_supervisor(engine: str, root: HostRoot) -> Iterator[HostCheck]:
         yield HostCheck(name, CheckState.NOTE, f"nothing is tightened: {problem}", remedy)
     elif problem is not None:
         yield HostCheck(name, CheckState.OK, "starts, by the Python that it was installed with")
+
+
+def check_abandoned(root: HostRoot) -> Iterator[HostCheck]:
+    """Report containers whose supervisors were all killed: if they run, they are not tightened."""
+    for file in take_released_files(root.resolve(_SUPERVISED)):
+        file.leave()
+        name = re.sub(r"[^\w.+-]", "?", file.path.name, flags=re.ASCII)
+        yield HostCheck(
+            f"container {name[:64]}",
+            CheckState.NOTE,
+            "its supervisor and the guard of that were killed: if it runs, it is not tightened",
+            "restart it, or put its running profile on with `seclatch tighten`; the next container "
+            "with seclatch.running on this host does what its seclatch.unready asks for",
+        )
 
 
 def check_daemon_age(root: HostRoot, record: InstallRecord) -> Iterator[HostCheck]:

@@ -39,6 +39,7 @@ class StartWait:
     limit: float
     notify: Callable[[str], None]
     at_each_look: Callable[[], None] = lambda: None
+    rest: Callable[[float], None] = time.sleep
     failed: bool = field(default=False, init=False)
 
     def ask(self, question: Callable[[], _Answer], default: _Answer) -> _Answer:
@@ -75,7 +76,7 @@ def await_start(wait: StartWait) -> tuple[StartedContainer | None, str]:
         created = wait.ask(lambda: awaits_start(wait.identifier), default=False)
         if unseen >= wait.limit and (found := wait.find_unrecognised()):
             return found, f"its program was not seen to run within {wait.limit:g} s"
-        time.sleep(max(_EVERY, MAX_SHARE * (time.monotonic() - now)))
+        wait.rest(max(_EVERY, MAX_SHARE * (time.monotonic() - now)))
         spent = time.monotonic() - now
         absent = 0.0 if present or read_start(wait.front) <= wait.since else absent + spent
         unseen += spent if present and not created else 0.0

@@ -21,7 +21,14 @@ from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import make_printable
 from seclatch.recording.ready.program_state import TimeHasPassed
 from seclatch.recording.ready.ready_condition import ReadyCondition
+from seclatch.system.held_file import HeldFile
 from seclatch.system.procfs import read_argv, read_start
+from seclatch.tighten.automatic.abandoned_container import (
+    SupervisedMark,
+    conclude_abandoned,
+    mark_supervised,
+    take_abandoned,
+)
 from seclatch.tighten.automatic.annotated_ready import make_condition
 from seclatch.tighten.automatic.await_start import MAX_SHARE, StartWait, await_start
 from seclatch.tighten.automatic.engine_client import find_engine_container
@@ -69,7 +76,8 @@ class FrontWords:
 class Supervision:
     """One container to supervise, by the programs in `programs`.
 
-    `front`: pid of the latch's front. `since`: start time of this process, in clock ticks.
+    `front`: pid of the latch's front. `since`: start time of this process, in clock ticks. `mark`:
+    the file that is locked while a supervisor or guard of this container lives.
     """
 
     request: RunningRequest
@@ -78,6 +86,7 @@ class Supervision:
     programs: Path
     front: int
     since: int
+    mark: HeldFile
 
 
 def main(program: str) -> int:
@@ -114,8 +123,10 @@ def main(program: str) -> int:
     try:
         guard.begin()
     except OSError as error:
+        supervision.mark.remove()
         return _refuse(error, stop=asks_to_stop(found), identifier=found.identifier)
     _report(_SUPERVISED)
+    _conclude_others(supervision)
     return supervise(supervision, guard)
 
 
@@ -134,8 +145,10 @@ def prepare(
     remove_stale_filters()
     remove_session_filter(request.identifier)
     condition.notify = lambda sentence: log(syslog.LOG_WARNING, request.identifier, sentence)
+    since = read_start(os.getpid())
     condition.begin(client=True)
-    return Supervision(request, condition, settings, programs, words.front, read_start(os.getpid()))
+    mark = mark_supervised(request.identifier, SupervisedMark(since=since, stop=request.stop))
+    return Supervision(request, condition, settings, programs, words.front, since, mark)
 
 
 def _check_profile(settings: SupervisorSettings, request: RunningRequest) -> None:
@@ -165,8 +178,27 @@ def _check_profile(settings: SupervisorSettings, request: RunningRequest) -> Non
 def supervise(work: Supervision, guard: SupervisionGuard) -> int:
     """Wait for the container and its readiness, and tighten it."""
     status = _supervise(work, guard)
+    work.mark.remove()  # first: a successor of this process would find the work done
     guard.phase = Phase.DONE
     return status
+
+
+def _conclude_others(work: Supervision) -> None:
+    """Do what is asked for containers whose supervisors were all killed, in another process."""
+    files = list(take_abandoned())
+    if not files or os.fork():
+        for file in files:
+            file.leave()
+        return
+    try:
+        work.mark.leave()
+        conclude_abandoned(files, _conclude_abandoned)
+    finally:
+        os._exit(0)
+
+
+def _conclude_abandoned(started: StartedContainer, mark: SupervisedMark) -> None:
+    _conclude(mark.stop, started, "its supervisor and that one's guard were killed together")
 
 
 def _supervise(work: Supervision, guard: SupervisionGuard) -> int:
@@ -193,7 +225,7 @@ def _supervise(work: Supervision, guard: SupervisionGuard) -> int:
     if started.has_ended():
         log(syslog.LOG_INFO, request.identifier, "it has ended before it was tightened")
         return 0
-    return _conclude(request, started, problem)
+    return _conclude(request.stop, started, problem)
 
 
 def _stop_unsupervised(work: Supervision) -> None:
@@ -201,7 +233,8 @@ def _stop_unsupervised(work: Supervision) -> None:
     started, _ = await_start(_make_wait(work, None))
     if started:
         problem = f"its supervisor was killed {MAX_RESTARTS + 1} times"
-        _conclude(work.request, started, problem)
+        _conclude(work.request.stop, started, problem)
+    work.mark.remove()
 
 
 def _make_wait(work: Supervision, guard: SupervisionGuard | None) -> StartWait:
@@ -213,15 +246,16 @@ def _make_wait(work: Supervision, guard: SupervisionGuard | None) -> StartWait:
         work.request.limit,
         lambda sentence: log(syslog.LOG_WARNING, identifier, sentence),
         guard.renew if guard else lambda: None,
+        guard.rest if guard else time.sleep,
     )
 
 
-def _conclude(request: RunningRequest, started: StartedContainer, problem: str) -> int:
+def _conclude(stop: bool, started: StartedContainer, problem: str) -> int:
     if not problem:
         return 0
-    what = "it is stopped" if request.stop else "it goes on under its own profile alone"
-    log(syslog.LOG_ERR, request.identifier, f"not tightened: {problem}; {what} (seclatch.unready)")
-    if request.stop:
+    what = "it is stopped" if stop else "it goes on under its own profile alone"
+    log(syslog.LOG_ERR, started.identifier, f"not tightened: {problem}; {what} (seclatch.unready)")
+    if stop:
         started.stop()
     return 1
 
@@ -261,7 +295,7 @@ def _await_ready(work: Supervision, started: StartedContainer, guard: Supervisio
             return ""
         if now >= limit:
             return f"it was not ready ({work.request.ready}) within {work.request.limit:g} s"
-        time.sleep(max(_EVERY, MAX_SHARE * (time.monotonic() - now)))
+        guard.rest(max(_EVERY, MAX_SHARE * (time.monotonic() - now)))
     return ""
 
 

@@ -99,6 +99,13 @@ class SupervisionGuard:
         with contextlib.suppress(OSError):  # at the next look again
             self.begin()
 
+    def rest(self, seconds: float) -> None:
+        """Sleep, at most until the guard is killed; another one takes its place at once then."""
+        if self._handle < 0:
+            time.sleep(seconds)
+        elif select.select([self._handle], [], [], seconds)[0]:
+            self.renew()
+
     def _be_guard(self, supervisor: int) -> NoReturn:
         status = 0
         try:
