@@ -225,6 +225,47 @@ def test_a_user_tightens_an_own_container(own: Starter, able: Rootless) -> None:
     assert not (folder / "failed").exists()
 
 
+# Two workers, and one more for each signal.
+WORKERS = """
+busybox mkfifo /tmp/never; trap '(read line </tmp/never) &' USR1
+(read line </tmp/never) & (read line </tmp/never) &
+while :; do wait; done
+"""
+
+
+def test_a_user_tightens_by_role(own: Starter, able: Rootless) -> None:
+    """What main creates later is under its profile, until another run puts the worker's on."""
+    _, find_first = own(WORKERS)
+    main = find_first()
+    workers = wait_until(lambda: _list_children(main, 2), "the workers")
+    words = []
+    for role, errno in (("main", 12), ("worker", 13)):
+        rule = {"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno}
+        profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}
+        words += ["--profile", f"{role}={able.file(f'{role}.json', json.dumps(profile))}"]
+
+    def tighten_by_role() -> list[str]:
+        done = able.run(SECLATCH, "tighten", "own-0", *words, "--now", "--json")
+        assert done.returncode == 0, done.stderr
+        return sorted(each["state"] for each in json.loads(done.stdout)["processes"])
+
+    assert tighten_by_role() == ["bound"] * 3
+    for pid, answer in ((main, "ERRNO(12)"), (workers[0], "ERRNO(13)"), (workers[1], "ERRNO(13)")):
+        assert answer in seclatch("filter", pid, "--test", "mkdir()").stdout
+    os.kill(main, signal.SIGUSR1)
+    [later] = {*wait_until(lambda: _list_children(main, 3), "another worker")} - {*workers}
+    assert count_filters(later) == 2
+    assert tighten_by_role() == ["bound", "present"]  # beside bound workers, the others alone
+    assert [count_filters(pid) for pid in (main, *workers, later)] == [2, 2, 2, 3]
+
+
+def _list_children(pid: int, count: int) -> list[int]:
+    """Return the children once there are so many, and all wait for a line."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    calls = [Path(f"/proc/{each}/syscall").read_text().split()[0] for each in found]
+    return [int(each) for each in found] if len(found) == count and len({*calls}) == 1 else []
+
+
 def _find_named(comm: str, beside: int) -> int | None:
     space = os.stat(f"/proc/{beside}/ns/pid").st_ino  # noqa: PTH116
     for path in Path("/proc").glob("[0-9]*"):

@@ -175,6 +175,7 @@ def test_one_created_before_its_creator_was_bound_is_reported(
     further = SimpleNamespace(code=b"8 bytes.")
     done = TightenOutcome((), touched=True, settled=True)
     made = TightenReport("x", "p", "", done, {}, "")
+    prepared = SimpleNamespace(present=False, further=further)
     lists = [[own], [own, child], [own] if ends else [own, child]]
     for name, answer in (
         ("_require_architecture", None),
@@ -184,9 +185,9 @@ def test_one_created_before_its_creator_was_bound_is_reported(
         ("read_configured_filters", [()] * count),
         ("judge_processes", JudgedProcesses((own,), (1,), count, ())),
         ("_choose_options", TightenOptions(wait=0.0 if not ends else 60.0)),
-        ("_select", target),
-        ("prepare_filter", None),
-        ("_put_on", made),
+        ("_select_unbound", target),
+        ("prepare_filter", prepared),
+        ("put_on_own", made),
     ):
         monkeypatch.setattr(own_processes, name, lambda *_, answer=answer: answer)
     monkeypatch.setattr(own_processes, "list_target_pids", lambda _: lists.pop(0))

@@ -181,13 +181,13 @@ def _tighten(wanted: RoleRequest) -> TightenReport:
     from seclatch.tighten.tighten_container import can_suspend, tighten_container
     from seclatch.tighten.tighten_roles import tighten_roles
 
-    if set(wanted.profiles) != {""}:
-        return tighten_roles(wanted)
+    by_role = set(wanted.profiles) != {""}
     if can_suspend():
-        return tighten_container(wanted.request)
+        return tighten_roles(wanted) if by_role else tighten_container(wanted.request)
     from seclatch.tighten.own_processes import tighten_own_processes
+    from seclatch.tighten.own_roles import tighten_own_roles
 
-    return tighten_own_processes(wanted.request)
+    return tighten_own_roles(wanted) if by_role else tighten_own_processes(wanted.request)
 
 
 def _stay(wanted: RoleRequest, as_json: bool) -> bool:

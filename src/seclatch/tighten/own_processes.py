@@ -8,8 +8,8 @@ See docs/decisions/0149-tightening-without-root.md.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
@@ -57,35 +57,71 @@ _SHOWN = 6
 _EVERY = 0.1
 
 
+@dataclass(frozen=True, slots=True)
+class OwnFilter:
+    """A filter for a user's own processes, prepared; `request` says how it is loaded."""
+
+    request: TightenRequest
+    prepared: PreparedFilter
+    judged: JudgedProcesses
+
+
 def tighten_own_processes(request: TightenRequest) -> TightenReport:
     """Put the profile on all processes of a target of this user's. Raises SeclatchError."""
+    target, starts, configured = find_own_target(request)
+    own = prepare_own(request, target, [pid for pid, _ in starts], configured)
+    judged, code = own.judged, own.prepared.further.code
+    before = {(pid, read_start(pid)) for pid in judged.bound}
+    if own.prepared.present or request.options.dry_run:
+        return own.prepared.report
+    report = put_on_own(own)
+    if judged.bound and report.outcome.complete:
+        add_missed(
+            report,
+            lambda: [each for each in list_starts(target) if each not in before],
+            lambda pids: find_unbound(pids, code, int(bool(configured)), find_own_folder()),
+            own.request.options.wait,
+        )
+    return report
+
+
+def find_own_target(
+    request: TightenRequest,
+) -> tuple[TightenTarget, list[tuple[int, int]], list[NamedFilter]]:
+    """Find the target, its processes, and the filters of its configuration. Raises SeclatchError.
+
+    Processes are ids and start times.
+    """
     _require_architecture()
     _refuse_rehearsal(request)
     target = find_tighten_target(request.target)
-    pids = list_target_pids(target)
-    require_traceable(pids)
+    starts = list_starts(target)
+    require_traceable([pid for pid, _ in starts])
+    return target, starts, read_configured_filters(target.first.pid)
+
+
+def prepare_own(
+    request: TightenRequest,
+    target: TightenTarget,
+    pids: Iterable[int],
+    configured: list[NamedFilter],
+    *,
+    alone: bool = False,
+) -> OwnFilter:
+    """Prepare the filter for processes of the target; nothing is touched. Raises SeclatchError.
+
+    `alone`: these are not all of it.
+    """
     further = compile_for_target(request, target)
-    configured = read_configured_filters(target.first.pid)
-    count = int(bool(configured))
-    judged = judge_processes(pids, further.code, count, find_own_folder())
-    before = {(pid, read_start(pid)) for pid in judged.bound}
-    if judged.bound and not judged.unbound:
-        return make_present_report(request, target, further, judged.bound)
+    judged = judge_processes(pids, further.code, int(bool(configured)), find_own_folder())
+    if not judged.unbound and (judged.bound or alone):
+        report = make_present_report(request, target, further, judged.bound)
+        return OwnFilter(request, PreparedFilter(target, further, report, present=True), judged)
     layers = [make_named(f"the profile put on {each.when}", each.code) for each in judged.layers]
     chosen = _choose_options(request, judged, [*configured, *layers], further)
     wanted = replace(request, options=chosen)
-    prepared = prepare_filter(wanted, _select(target, judged))
-    if chosen.dry_run:
-        return prepared.report
-    report = _put_on(wanted, prepared, judged)
-    if judged.bound and report.outcome.complete:
-        _add_missed(
-            report,
-            lambda: [each for each in _list_starts(target) if each not in before],
-            lambda pids: find_unbound(pids, further.code, count, find_own_folder()),
-            chosen.wait,
-        )
-    return report
+    selected = _select_unbound(target, judged) if alone or judged.bound else target
+    return OwnFilter(wanted, prepare_filter(wanted, selected), judged)
 
 
 def _require_architecture() -> None:
@@ -126,22 +162,19 @@ def _choose_options(
     return replace(request.options, unsuspended=tuple(words))
 
 
-def _select(target: TightenTarget, judged: JudgedProcesses) -> TightenTarget:
+def _select_unbound(target: TightenTarget, judged: JudgedProcesses) -> TightenTarget:
     """Return the target without processes that are bound already: their filters cannot be read."""
-    if not judged.bound:
-        return target
     words = [f"{pid}:{read_start(pid)}" for pid in judged.unbound]
     return replace(target, selector=("--alone", *words))
 
 
-def _put_on(
-    request: TightenRequest, prepared: PreparedFilter, judged: JudgedProcesses
-) -> TightenReport:
-    report, further = prepared.report, prepared.further
-    report.outcome = run_tighten(prepared.target.selector, further, request.options)
+def put_on_own(own: OwnFilter) -> TightenReport:
+    """Put a prepared filter on its processes, count theirs, and record it."""
+    report, further = own.prepared.report, own.prepared.further
+    report.outcome = run_tighten(own.prepared.target.selector, further, own.request.options)
     report.names = {**report.names, **read_names(report.outcome.processes)}
     bound = [each for each in report.outcome.processes if each.state in ("bound", "present")]
-    _verify(report, bound, judged.count + 1)
+    _verify(report, bound, own.judged.count + 1)
     try:
         processes = [(each.pid, each.start) for each in bound]
         loaded = report.outcome.loaded or count_ticks()
@@ -154,11 +187,12 @@ def _put_on(
     return report
 
 
-def _list_starts(target: TightenTarget) -> list[tuple[int, int]]:
+def list_starts(target: TightenTarget) -> list[tuple[int, int]]:
+    """List the target's processes: ids and start times."""
     return [(pid, read_start(pid)) for pid in list_target_pids(target)]
 
 
-def _add_missed(
+def add_missed(
     report: TightenReport,
     list_others: Callable[[], list[tuple[int, int]]],
     judge: Callable[[list[int]], list[int]],

@@ -52,14 +52,14 @@ def tighten_roles(wanted: RoleRequest) -> TightenReport:
     request = wanted.request
     target = find_tighten_target(request.target)
     roles, prepared = _list_and_prepare(wanted, target)
-    report = _join_reports(request, [each.report for each in prepared.values()], roles)
+    report = join_reports(request, [each.report for each in prepared.values()], roles)
     if request.options.dry_run or all(each.present for each in prepared.values()):
         return report
     report.rehearsed = _rehearse(request, target, prepared)
     if report.rehearsed:  # processes may have come and gone meanwhile
         roles, prepared = _list_and_prepare(wanted, target)
     done = [each.report if each.present else put_on(request, each) for each in prepared.values()]
-    bound = _join_reports(request, done, roles)
+    bound = join_reports(request, done, roles)
     bound.rehearsed = report.rehearsed
     codes = [each.further.code for each in prepared.values()]
     _add_missed(bound, target, codes, request.options.wait)
@@ -90,17 +90,34 @@ def _add_missed(
 def _prepare_all(
     wanted: RoleRequest, target: TightenTarget, roles: Mapping[int, str], starts: Mapping[int, int]
 ) -> dict[str, PreparedFilter]:
-    members: dict[str, dict[int, int]] = {}
+    members = group_by_profile(wanted, target.name, roles)
+    return {
+        name: prepare_filter(
+            replace(wanted.request, profile=wanted.profiles[name]),
+            select_alone(target, {pid: starts[pid] for pid in pids}),
+        )
+        for name, pids in members.items()
+    }
+
+
+def group_by_profile(
+    wanted: RoleRequest, target: str, roles: Mapping[int, str]
+) -> dict[str, list[int]]:
+    """Return the processes for each of the wanted roles. Raises SeclatchError for any without.
+
+    Main processes first: a worker that is created meanwhile inherits their filter.
+    """
+    members: dict[str, list[int]] = {}
     missing = set()
     for pid, role in roles.items():
         name = choose_role(role, wanted.profiles)
         if name is None:
             missing.add(role)
         else:
-            members.setdefault(name, {})[pid] = starts[pid]
+            members.setdefault(name, []).append(pid)
     if missing:
         raise SeclatchError(
-            f"{target.name} has processes of roles without a profile: "
+            f"{target} has processes of roles without a profile: "
             f"{make_printable(', '.join(sorted(missing)[:_SHOWN]))}; nothing was touched",
             remedy="give each one (--profile ROLE=FILE), or one for the rest (--profile FILE)",
             status=2,
@@ -108,19 +125,12 @@ def _prepare_all(
     idle = sorted(set(wanted.profiles) - members.keys() - {""})
     if idle:
         raise SeclatchError(
-            f"{target.name} has no process of role {', '.join(idle)}; its roles: "
+            f"{target} has no process of role {', '.join(idle)}; its roles: "
             f"{make_printable(', '.join(sorted(set(roles.values()))[:_SHOWN]))}",
             remedy="see `seclatch show --by role` of its recording",
             status=2,
         )
-    return {
-        # Main processes first: a worker that is created meanwhile inherits their filter.
-        name: prepare_filter(
-            replace(wanted.request, profile=wanted.profiles[name]),
-            select_alone(target, members[name]),
-        )
-        for name in sorted(members)
-    }
+    return {name: members[name] for name in sorted(members)}
 
 
 def select_alone(target: TightenTarget, starts: Mapping[int, int]) -> TightenTarget:
@@ -145,9 +155,10 @@ def _rehearse(
     return request.rehearsal
 
 
-def _join_reports(
+def join_reports(
     request: TightenRequest, reports: list[TightenReport], roles: Mapping[int, str]
 ) -> TightenReport:
+    """Return one report on the processes of all roles."""
     processes: list[ProcessOutcome] = []
     for report in reports:
         processes += report.outcome.processes
