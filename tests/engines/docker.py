@@ -119,4 +119,7 @@ class Docker(Engine):
 
     def stop(self) -> None:
         self.clear()
+        # Those that tests started by other means: dockerd gives them ten seconds or more to end.
+        if left := self.command("ps", "--quiet").stdout.split():
+            self.command("kill", *left)
         self.daemon.stop()

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -163,13 +164,18 @@ class Daemon:
 
     def stop(self) -> None:
         """Stop the daemon as an administrator would (SIGTERM); kill it if it does not exit."""
+        self._signal(signal.SIGTERM)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+            self.process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal the daemon: a child of nsenter, which forks."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         for child in children.read_text().split() if children.exists() else []:
-            os.kill(int(child), 15)  # nsenter forks: the daemon is its child
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
+            os.kill(int(child), number)
 
 
 __all__ = ["IMAGE", "Daemon", "Done", "Engine", "Options"]

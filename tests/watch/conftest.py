@@ -28,13 +28,18 @@ class Watched:
     status: int | None = None
     through_parent: bool = False
 
-    def begin(self) -> None:
+    def read_line(self) -> None:
         assert self.process.stdout
         line = self.process.stdout.readline()
         if not line:
             self.end()
             raise AssertionError(self.errors)
         self.lines.append(decode_line(line))
+
+    def read_until(self, condition: Callable[[], object]) -> None:
+        """Read lines until those so far meet the condition."""
+        while not condition():
+            self.read_line()
 
     def end(self, number: int = signal.SIGTERM) -> None:
         if self.status is not None:
@@ -83,10 +88,12 @@ def start_watch(words: list[str], *, through_parent: bool = False) -> Iterator[W
 
     `through_parent`: it is the child of the process that is started.
     """
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # Not buffered: communicate() does not return what a buffer has taken beyond the lines read.
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(words, stdout=pipe, stderr=pipe, bufsize=0)
     watched = Watched(process, through_parent=through_parent)
     try:
-        watched.begin()
+        watched.read_line()
         yield watched
         watched.end()
     finally:

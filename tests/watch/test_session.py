@@ -106,14 +106,13 @@ def test_it_stops_cleanly_in_a_storm(watch: Watch, compiler: Compiler, number: i
     storm = subprocess.Popen([compiler("answers"), "storm", "100000000"])
     try:
         with watch() as watched:
-            time.sleep(1)
+            watched.read_until(lambda: sum(one.count for one in watched.of(pid=storm.pid)) > 1000)
             watched.end(number)
     finally:
         storm.kill()
         storm.wait()
     assert watched.status == 0
     assert watched.events[-1].event == "end"
-    assert sum(one.count for one in watched.of(pid=storm.pid)) > 1000
     assert "Traceback" not in watched.errors
 
 
@@ -123,7 +122,8 @@ def test_only_one_process(compiler: Compiler) -> None:
         words = [SECLATCH, "watch", "--json", "--pid", str(storm.pid)]
         with start_watch(words) as watched:
             subprocess.run([compiler("denials"), "errno"], check=True)
-            time.sleep(1)
+            before = len(watched.denials)
+            watched.read_until(lambda: len(watched.denials) > before + 1)
     finally:
         storm.kill()
         storm.wait()
@@ -140,9 +140,11 @@ def test_the_capabilities_of_the_service_suffice(compiler: Compiler, open_folder
     shutil.copy(compiler("answers"), program)
     with start_watch([*drop, "--no-new-privs", SECLATCH, "watch", "--json"]) as watched:
         storm = subprocess.Popen([program, "storm", "100000000"], user=65534, group=65534)
-        time.sleep(2)
-        storm.kill()
-        storm.wait()
+        try:
+            watched.read_until(lambda: watched.of(pid=storm.pid))
+        finally:
+            storm.kill()
+            storm.wait()
     mine = watched.of(pid=storm.pid)
     assert {(one.exe, one.uid) for one in mine} == {(str(program), 65534)}
     assert "log" in watched.events[0].sees
@@ -202,10 +204,12 @@ def test_a_service_is_named_by_its_control_group(compiler: Compiler) -> None:
             script = 'echo $$ > "$1/cgroup.procs" && exec "$2" storm 100000000'
             words = ["sh", "-c", script, "sh", group, compiler("answers")]
             storm = subprocess.Popen(words)
-            subprocess.run([compiler("denials"), "errno"], check=True)
-            time.sleep(2)
-            storm.kill()
-            storm.wait()
+            try:
+                subprocess.run([compiler("denials"), "errno"], check=True)
+                watched.read_until(lambda: watched.of(pid=storm.pid))
+            finally:
+                storm.kill()
+                storm.wait()
     finally:
         wait_for(lambda: remove_group(group))
     assert {(one.unit, one.pid) for one in watched.denials} == {("seclatch-web.service", storm.pid)}
