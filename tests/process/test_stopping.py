@@ -10,7 +10,6 @@ import itertools
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -45,10 +44,8 @@ def start(program: Path, *words: str) -> subprocess.Popen[str]:
 
 def await_state(pid: int, *letters: str) -> None:
     """Wait until it sleeps (or runs): the state after the name in brackets."""
-    deadline = time.monotonic() + 20
-    while Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in letters:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    stat = Path(f"/proc/{pid}/stat")
+    wait_until(lambda: stat.read_text().rpartition(") ")[2][0] in letters, f"one of {letters}")
 
 
 @pytest.mark.parametrize("call", ENDS)
@@ -98,7 +95,7 @@ def test_the_kernel_is_read_without_any_effect(compiler: Compiler) -> None:
 
 
 def test_a_stopped_target_stays_stopped(compiler: Compiler) -> None:
-    with start(compiler("sleeper"), "pause") as process:
+    with start(compiler("sleeper"), "pause", "100") as process:
         await_state(process.pid, "S")
         os.kill(process.pid, signal.SIGSTOP)
         await_state(process.pid, "T")

@@ -1,5 +1,5 @@
-/* sleeper CALL: under a filter that kills for restart_syscall, sleeps two seconds in CALL: nanosleep,
- * clock_nanosleep, poll, futex, epoll_wait, pause and read (both until SIGALRM), or spin (in none).
+/* sleeper CALL [SECONDS]: under a filter that kills for restart_syscall, sleeps (two seconds) in
+ * CALL: nanosleep, clock_nanosleep, poll, futex, epoll_wait, pause and read (both until SIGALRM), or spin (in none).
  * "ready" before; afterwards "RESULT ERROR MILLISECONDS" of the call. */
 #include <errno.h>
 #include <linux/filter.h>
@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -25,32 +26,32 @@ static long long now(void)
 
 static void wake(int number) { (void)number; }
 
-static long sleep_in(const char *call)
+static long sleep_in(const char *call, int seconds)
 {
-	struct timespec two = { 2, 0 };
+	struct timespec length = { seconds, 0 };
 	int word = 0, ends[2];
 	char c;
 
 	if (!strcmp(call, "nanosleep"))
-		return nanosleep(&two, NULL);
+		return nanosleep(&length, NULL);
 	if (!strcmp(call, "clock_nanosleep"))
-		return syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &two, NULL);
+		return syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &length, NULL);
 	if (!strcmp(call, "poll"))
-		return poll(NULL, 0, 2000);
+		return poll(NULL, 0, seconds * 1000);
 	if (!strcmp(call, "futex"))
-		return syscall(SYS_futex, &word, FUTEX_WAIT, 0, &two, NULL, 0);
+		return syscall(SYS_futex, &word, FUTEX_WAIT, 0, &length, NULL, 0);
 	if (!strcmp(call, "epoll_wait")) {
 		struct epoll_event event;
 
-		return epoll_wait(epoll_create1(0), &event, 1, 2000);
+		return epoll_wait(epoll_create1(0), &event, 1, seconds * 1000);
 	}
 	if (!strcmp(call, "spin")) {
-		for (long long end = now() + 2000; now() < end;)
+		for (long long end = now() + seconds * 1000LL; now() < end;)
 			;
 		return 0;
 	}
 	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = wake }, NULL);
-	alarm(2);
+	alarm((unsigned)seconds);
 	if (!strcmp(call, "read"))
 		return pipe(ends) ? 1 : read(ends[0], &c, 1);
 	return pause();
@@ -68,14 +69,14 @@ int main(int argc, char **argv)
 	long long began;
 	long result;
 
-	if (argc != 2 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	if (argc < 2 || argc > 3 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
 		return 1;
 	puts("ready");
 	fflush(stdout);
 	began = now();
 	errno = 0;
-	result = sleep_in(argv[1]);
+	result = sleep_in(argv[1], argc > 2 ? atoi(argv[2]) : 2);
 	printf("%ld %s %lld\n", result, strerror(errno), now() - began);
 	return 0;
 }

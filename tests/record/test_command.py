@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -271,32 +270,25 @@ def test_nothing_is_attached_once_the_recording_has_ended(tmp_path: Path) -> Non
 def test_a_signal_to_the_recorder_reaches_the_command(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     ready = tmp_path / "ready"
-    with started(
-        path, "sh", "-c", f"trap 'exit 9' TERM; touch {ready}; sleep 100 & wait"
-    ) as process:
-        wait_until(ready.exists, "the command to be ready")
-        process.send_signal(signal.SIGTERM)
-        # the background sleep continues, and so the recording: a second signal ends it
-        wait_until(lambda: stop(process), "the recorder to end")
-        assert process.returncode == 9
+    script = f"trap 'exit 9' TERM; sleep 100 & touch {ready}; wait"
+    words = [SECLATCH, "record", "-o", path, "--", "sh", "-c", script]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_until(ready.exists, "the command to be ready")
+            process.send_signal(signal.SIGTERM)
+            # the background sleep continues, and so the recording: a second signal ends it
+            assert process.stderr
+            while "are still recorded" not in (line := process.stderr.readline()):
+                assert line, "the recorder has ended"
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 9
+        finally:
+            process.kill()
     recording = recording_file.read_recording(path)
     for each in recording.processes:
         if each.ended is None:
             os.kill(each.pid, signal.SIGKILL)
     assert recording.complete
-
-
-def stop(process: subprocess.Popen[bytes]) -> bool:
-    """Send the second signal; again only if the first had not ended the command by then.
-
-    Not while the recording is being written, when it ends the recorder.
-    """
-    time.sleep(0.1)
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(5)
-    return process.poll() is not None
 
 
 def test_the_recording_survives_the_recorder(tmp_path: Path) -> None:

@@ -42,7 +42,8 @@ def test_stopped_it_is_bound_and_stays_stopped(compiler: Compiler) -> None:
     with in_flight(compiler("in_flight"), "read", 2.5) as process:
         os.kill(process.pid, signal.SIGSTOP)
         wait_until(lambda: read_state(process.pid) == "T", "the stop")
-        assert tighten(process.pid).state(process.pid) == "bound"
+        report = tighten(process.pid)
+        assert report.state(process.pid) == "bound", report
         wait_until(lambda: read_state(process.pid) == "T", "the stop to hold")
         time.sleep(0.1)
         assert read_state(process.pid) == "T"
