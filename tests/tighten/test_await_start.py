@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -15,6 +16,7 @@ from seclatch.process.containers.membership import FoundContainer
 from seclatch.process.running_bundle import awaits_start
 from seclatch.recording.ready.program_state import TimeHasPassed
 from seclatch.recording.ready.ready_condition import ReadyCondition
+from seclatch.system.held_file import HeldFile
 from seclatch.system.procfs import ProcEntry, ProcStatus, parse_status, read_status
 from seclatch.tighten.automatic import await_start as waiting
 from seclatch.tighten.automatic import started_container, supervise_container
@@ -52,7 +54,8 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def work(limit: float = 0.05) -> Supervision:
     request = RunningRequest("c1", "web", "listen", stop=True, limit=limit)
-    return Supervision(request, NeverReady("x"), SupervisorSettings(), Path("/"), ENDED, 0)
+    mark = Mock(spec=HeldFile)
+    return Supervision(request, NeverReady("x"), SupervisorSettings(), Path("/"), ENDED, 0, mark)
 
 
 def unguarded() -> SupervisionGuard:
