@@ -97,9 +97,12 @@ def recorder(found: CompiledObject, *names: str) -> Variant:
 
 
 def record(words: Sequence[str]) -> Spent | None:
-    """Run the work under `seclatch record`; less what that spends on `true`."""
+    """Run the work under `seclatch record`; less what recording `true` costs more than `true`."""
+    bare = attached(nothing)(NOTHING)
     fixed, found = (record_once(each) for each in (NOTHING, words))
-    return Spent(*(a - b for a, b in zip(found, fixed, strict=True))) if fixed and found else None
+    if not bare or not fixed or not found:
+        return None
+    return Spent(found.work - fixed.work + bare.work, found.recorder - fixed.recorder)
 
 
 def record_once(words: Sequence[str]) -> Spent | None:
