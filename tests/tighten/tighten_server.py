@@ -48,12 +48,20 @@ def recording(bundle: Bundle, output: Path) -> Iterator[None]:
             recorder.kill()
 
 
-def learn(bundle: Bundle, train: Callable[[], object], output: Path) -> None:
-    """Record the running server in training, and make a profile of its running phase."""
+def learn(bundle: Bundle, train: Callable[[], object], output: Path, scanned: str = "") -> None:
+    """Record the running server in training, and make a profile of its running phase.
+
+    `scanned`: a program whose scan is joined.
+    """
     recorded = output.with_suffix(".recording")
     with recording(bundle, recorded):
         train()
     words = [SECLATCH, "generate", "--phase", "running", "-o", output, recorded]
+    if scanned:
+        scan, root = output.with_suffix(".scan"), bundle.config["root"]["path"]
+        point = ["--entrypoint", scanned, "-o", scan, root]
+        subprocess.run([SECLATCH, "scan", *point], capture_output=True, check=True)
+        words += ["--scan", scan]
     done = subprocess.run([*map(str, words)], capture_output=True, text=True, check=True)
     assert "the running phase" in done.stderr
 
@@ -105,7 +113,7 @@ def tighten_under_traffic(
 ) -> Iterator[Tightened]:
     """Learn a profile, put it on under traffic, and then once more as one that kills."""
     errno, killing = folder / "running.json", folder / "killing.json"
-    learn(bundle, lambda: train(program, server.folder), errno)
+    learn(bundle, lambda: train(program, server.folder), errno, program.scanned)
     make_killing(errno, killing)
     for answer, profile in (("errno", errno), ("kill", killing)):
         with Traffic(program, server.folder) as traffic:

@@ -26,13 +26,17 @@ Request = Callable[[Path], object]
 
 @dataclass(frozen=True)
 class TrafficProgram:
-    """A server, its packages, and what its clients do; `trainers` of them at a time in training."""
+    """A server, its packages, and what its clients do; `trainers` of them at a time in training.
+
+    `scanned`: a program whose scan is joined with the recording.
+    """
 
     program: Program
     packages: tuple[str, ...]
     requests: tuple[Request, ...]
     connected: Callable[[Path], AbstractContextManager[Callable[[], None]]]
     trainers: int = 1
+    scanned: str = ""
 
 
 def add_site(base: Program) -> Program:
@@ -151,7 +155,10 @@ def make_node() -> TrafficProgram:
 
 
 def make_go() -> TrafficProgram:
-    """Return caddy, a server in Go."""
+    """Return caddy, a server in Go, whose runtime makes threads and memory when it likes.
+
+    Not in each training: without them it ends.
+    """
     return TrafficProgram(
         add_site(programs.programs()["caddy"]),
         ("caddy",),
@@ -163,6 +170,7 @@ def make_go() -> TrafficProgram:
             get("/list/", status=404),
         ),
         KEEP_ASKING,
+        scanned="/usr/bin/caddy",
     )
 
 
