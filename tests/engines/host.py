@@ -159,7 +159,8 @@ def cgroups(group: str) -> Iterable[Path]:
     """List the control groups below those named group, deepest first, of every hierarchy."""
     root = Path("/sys/fs/cgroup")
     tops = [*root.glob(group), *root.glob(f"*/{group}")]
-    found = [one for top in tops for one in (top, *top.rglob("*")) if one.is_dir()]
+    # Path.rglob fails if an engine that ends removes one meanwhile.
+    found = [Path(folder) for top in tops for folder, _, _ in os.walk(top)]
     return sorted(found, key=lambda one: len(one.parts), reverse=True)
 
 

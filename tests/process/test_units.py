@@ -85,7 +85,9 @@ def remove_groups() -> None:
     for root in (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")):
         top = root / GROUP
         if top.is_dir():
-            inner = sorted((one for one in top.rglob("*") if one.is_dir()), reverse=True)
+            inner = sorted(
+                (Path(one) for one, _, _ in os.walk(top) if one != str(top)), reverse=True
+            )
             for group in (*inner, top):
                 wait_until(lambda g=group: gone(g), f"{group} to be empty")
 

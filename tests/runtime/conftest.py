@@ -79,6 +79,7 @@ def left_behind(name: str) -> set[str]:
     """List what a run of the container `name` could leave on the host."""
     found = {str(path) for path in Path("/run").glob(f"seclatch-{name}-*")}
     found |= {str(state / name) for state in STATES if (state / name).exists()}
-    found |= {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{name}")}
+    groups = os.walk("/sys/fs/cgroup")  # Path.glob fails if one is removed meanwhile
+    found |= {f"{above}/{name}" for above, folders, _ in groups if name in folders}
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     return found | {line for line in mounts if name in line}
