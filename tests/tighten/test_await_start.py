@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -142,6 +144,18 @@ def test_the_runtime_s_state_says_that_it_waits(tmp_path: Path) -> None:
     (folder / "status").touch()
     assert awaits_start("c1", tmp_path)
     (folder / "exec.fifo").unlink()
+    assert not awaits_start("c1", tmp_path)
+
+
+def test_states_that_an_engine_removes_while_they_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between os.scandir() of a directory and of what was found in it."""
+
+    def vanish(_: Path, pattern: str) -> Iterator[Path]:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), pattern)
+
+    monkeypatch.setattr(Path, "glob", vanish)
     assert not awaits_start("c1", tmp_path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,8 @@ def _find_states(identifier: str, root: Path) -> Iterator[tuple[Path, str]]:
     if not identifier or "/" in identifier or identifier in (".", ".."):
         return
     for pattern in _STATES:
-        for folder in root.glob(pattern):
-            for file, runtime in _FILES.items():
-                if (folder / identifier / file).is_file():
-                    yield folder / identifier, runtime
+        with suppress(FileNotFoundError):  # an engine that ends removes one while they are listed
+            for folder in root.glob(pattern):
+                for file, runtime in _FILES.items():
+                    if (folder / identifier / file).is_file():
+                        yield folder / identifier, runtime
