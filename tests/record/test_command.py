@@ -291,6 +291,25 @@ def test_a_signal_to_the_recorder_reaches_the_command(tmp_path: Path) -> None:
     assert recording.complete
 
 
+NAMELESS = r"printf '\377\376' > /proc/self/comm; echo ready; read line"
+
+
+def test_a_program_like_an_engine_s_may_call_itself_anything(tmp_path: Path) -> None:
+    """Any user may run one: its name is no text, and the recording goes on."""
+    program, path, pipe = (
+        shutil.copy("/bin/dash", tmp_path / "dockerd"),
+        tmp_path / "x.json",
+        subprocess.PIPE,
+    )
+    with subprocess.Popen([program, "-c", NAMELESS], stdin=pipe, stdout=pipe) as engine:
+        assert engine.stdout and engine.stdout.readline() == b"ready\n"
+        assert Path(f"/proc/{engine.pid}/comm").read_bytes() == b"\377\376\n"
+        done = run("-o", path, "--", "sh", "-c", "exit 7")
+        engine.kill()
+    assert done.returncode == 7, done.stderr
+    assert recording_file.read_recording(path).complete
+
+
 def test_the_recording_survives_the_recorder(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     with started(path, "sh", "-c", "mkdir /proc/x; exec sleep 100") as process:

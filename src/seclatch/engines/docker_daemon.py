@@ -212,7 +212,7 @@ def find_daemons(root: HostRoot) -> list[DockerDaemon]:
 def read_daemon(process: Path) -> DockerDaemon | None:
     """Read /proc/PID if it is a dockerd."""
     try:
-        if (process / "comm").read_text() != "dockerd\n":
+        if (process / "comm").read_bytes() != b"dockerd\n":  # others may be any bytes
             return None
         arguments = split_argv((process / "cmdline").read_bytes(), "surrogateescape")
     except OSError:

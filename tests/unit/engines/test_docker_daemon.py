@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from seclatch.engines.docker_daemon import SOCKET, DockerDaemon, make_interim_file
+from seclatch.engines.docker_daemon import SOCKET, DockerDaemon, make_interim_file, read_daemon
 from seclatch.engines.file_change import FileState
 from seclatch.errors import SeclatchError
 
@@ -41,3 +42,12 @@ def test_a_removed_key_is_reset_to_the_built_in_value(
     ]
     state = make_interim_file(*states)
     assert (json.loads(state.content) if state else None) == interim
+
+
+def test_processes_of_any_name_are_told_from_a_daemon(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7/comm").write_bytes(b"p\xff\xfe\n")
+    (tmp_path / "7/cmdline").write_bytes(b"dockerd\0-D\0")
+    assert read_daemon(tmp_path / "7") is None
+    (tmp_path / "7/comm").write_bytes(b"dockerd\n")
+    assert read_daemon(tmp_path / "7") == DockerDaemon(7, ("-D",))

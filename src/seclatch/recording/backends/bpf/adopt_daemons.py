@@ -100,7 +100,7 @@ def _prepare(probe: Probe, pid: int, number: int) -> FollowedDaemon:
         pid,
         int(users.split()[0]) if users else -1,
         time.monotonic_ns(),
-        (process / "comm").read_text().strip(),
+        (process / "comm").read_text(errors="replace").strip(),  # it may call itself anything
         str((process / "exe").readlink()),
         procfs.read_argv(pid)[0],
     )
