@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.arm64.packages import Apt
 from tests.hosts.kernels import Kernel, make_kernel
 from tests.hosts.machine import Machine
-from tests.hosts.report import Findings, read_console, read_page, write_page
+from tests.hosts.report import Findings, join, read_console, read_page, write_page
 from tests.newer.results import describe_commit
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seclatch/hosts"
@@ -64,7 +64,8 @@ def main() -> int:
         machine = make_machine(name, setting, kernels[setting.suite], extra, options.short)
         found[name] = read_console(watch(machine, options.seconds))
     if options.page:
-        every = read_page(options.page) | read_logs(found) | found
+        before, now = read_page(options.page), read_logs(found) | found
+        every = before | {name: join(before.get(name, one), one) for name, one in now.items()}
         write_page(options.page, {name: every[name] for name in SETTINGS if name in every})
     bad = [f"{name}: {line}" for name, one in found.items() for line in one.problems]
     print("\n".join(bad or [f"hosts: {len(found)} machines, nothing failed"]))

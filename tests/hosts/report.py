@@ -70,6 +70,15 @@ def read_page(page: Path) -> dict[str, Findings]:
     return found
 
 
+def join(before: Findings, now: Findings) -> Findings:
+    """Keep what was not checked again (`--short`: the engines), and the commit of that."""
+    kept = {name: found for name, found in before.outcomes.items() if name not in now.outcomes}
+    if kept:
+        now.commit = f"{now.commit}; engines: {before.commit.rpartition('engines: ')[2]}"
+        now.outcomes |= kept
+    return now
+
+
 def write_page(page: Path, found: dict[str, Findings]) -> None:
     """Put the tables between the page's marks."""
     text = page.read_text()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.hosts.report import BEGIN, END, Findings, read_console, read_page, write_page
+from tests.hosts.report import BEGIN, END, Findings, join, read_console, read_page, write_page
 
 LONG = "ok; filters are only counted, not identified: this kernel has no type information (BTF)"
 CONSOLE = (
@@ -27,3 +27,16 @@ def test_a_page_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert again["trixie"] == modern
     write_page(page, again)
     assert page.read_text() == first
+
+
+def test_what_was_not_checked_again_keeps_its_commit() -> None:
+    before = Findings("5.8", "", "commit old", {"doctor": "refused", "docker run": "ok"})
+    joined = join(before, Findings("5.8", "", "commit new", {"doctor": "ok"}))
+    assert joined.outcomes == {"doctor": "ok", "docker run": "ok"}
+    assert joined.commit == "commit new; engines: commit old"
+    again = join(joined, Findings("5.8", "", "commit newest", {"doctor": "ok"}))
+    assert again.commit == "commit newest; engines: commit old"
+    assert (
+        join(before, Findings("5.8", "", "commit new", dict(before.outcomes))).commit
+        == "commit new"
+    )
