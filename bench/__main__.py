@@ -69,7 +69,8 @@ def main() -> None:
     parser.add_argument("--only", default="", help="corpus: only scenes whose name contains this")
     parser.add_argument("--workers", type=int, default=2, help="corpus: scenes at a time")
     parser.add_argument("--answers", action="store_true", help="corpus: print every answer")
-    parser.add_argument("--confirm", action="store_true", help="corpus: explain --confirm")
+    modes = ("auto", "always", "never")
+    parser.add_argument("--confirm", choices=modes, default="auto", help="corpus: as of explain")
     options = parser.parse_args()
     if options.corpus:
         corpus.report(options.corpus, options)

@@ -53,7 +53,8 @@ def explained(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     path = tmp_path / "why.json"
 
     def run(call: Callable[[], Done]) -> Explained:
-        words = [str(SCRIPTS / "seclatch"), "explain", "--json", "-o", str(path), "--"]
+        words = [str(SCRIPTS / "seclatch"), "explain", "--confirm", "never", "--json"]
+        words += ["-o", str(path), "--"]
         with monkeypatch.context() as patch:
             patch.setattr(engine.host, "argv", lambda *more: [*words, *plain(*more)])
             done = call()

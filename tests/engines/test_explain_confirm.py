@@ -1,4 +1,4 @@
-"""`seclatch explain --confirm` before real engines' clients: second containers, and no remains."""
+"""`seclatch explain` runs real engines' containers again: by itself, or asked by --confirm."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tests.latch.oci import SCRIPTS
 SCRIPT = "mkdir /x && exit 0; echo something else; exit 7"
 
 
-def confirm(words: list[str], path: Path) -> tuple[dict[str, Any], str]:
+def confirm(words: list[str], path: Path, *options: str) -> tuple[dict[str, Any], str]:
     """Return the explanation of a client's command line, and what that printed."""
-    explain = [str(SCRIPTS / "seclatch"), "explain", "--confirm", "--json", "-o", str(path), "--"]
+    explain = [str(SCRIPTS / "seclatch"), "explain", *options, "--json", "-o", str(path), "--"]
     done = subprocess.run(
         [*explain, *words],
         stdin=subprocess.DEVNULL,
@@ -45,7 +45,10 @@ def list_containers(engine: Engine) -> list[str]:
 def test_a_second_container_decides(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first one has a name; the others need another one, and are removed."""
+    """The first one has a name; the others need another one, and are removed.
+
+    It has no network, no volume and no device: `explain` makes them without being asked.
+    """
     file = tmp_path / "profile.json"
     file.write_text(json.dumps(denying("mkdir")))
     words: list[str] = []
@@ -77,9 +80,55 @@ def test_a_container_in_the_background_under_the_engine_s_profile(
     script = "unshare -U true && exit 0; echo something else; exit 7"
     words = ["docker", "-H", docker.address, "run", "-d", "--name", name, "--network", "none"]
     command = docker.host.argv(*words, IMAGE, "/bin/sh", "-c", script)
-    document, _ = confirm(command, tmp_path / "why.json")
+    document, _ = confirm(command, tmp_path / "why.json", "--confirm")
     assert document["seccomp"] is True, document
     assert document["confirmation"]["calls"] == ["unshare"], document["confirmation"]
     assert len(list_containers(docker)) == 1
     assert docker.wait(name) == 7
     docker.clear()
+
+
+def run_denied(docker: Docker, folder: Path, *words: str, image: str = IMAGE) -> list[str]:
+    """Return a `docker run` in which mkdir is denied, with further words for it."""
+    file = folder / "profile.json"
+    file.write_text(json.dumps(denying("mkdir")))
+    given = ["docker", "-H", docker.address, "run", "--security-opt", f"seccomp={file}", *words]
+    return docker.host.argv(*given, image, "/bin/sh", "-c", f"echo > /data/x; {SCRIPT}")
+
+
+def test_volumes_without_a_name_go_with_their_containers(docker: Docker, tmp_path: Path) -> None:
+    """The image has a VOLUME; the first container, which is not the experiment's, keeps its own."""
+    image = "seclatch.test/volume:latest"
+    made = docker.must("create", IMAGE, "/bin/true").strip()
+    docker.must("commit", "--change", "VOLUME /data", made, image)
+    docker.must("rm", made)
+    before, others = docker.must("volume", "ls", "-q").split(), set(list_containers(docker))
+    document, _ = confirm(run_denied(docker, tmp_path, image=image), tmp_path / "why.json")
+    assert (document["seccomp"], document["confirmation"]["calls"]) == (True, ["mkdir"]), document
+    [container] = set(list_containers(docker)) - others
+    docker.must("rm", "--volumes", container)
+    assert docker.must("volume", "ls", "-q").split() == before
+    docker.must("rmi", image)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("-v", "{}:/data"), "it may write to {} of this host (at /data)"),
+        (("-v", "seclatch-data:/data"), "it may write to "),
+        (("--network", "host", "--tmpfs", "/data"), "its network is not its own (--network host)"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_container_that_reaches_further_runs_once(
+    docker: Docker, tmp_path: Path, words: tuple[str, ...], reason: str
+) -> None:
+    folder, before = docker.directory / "shared", set(list_containers(docker))
+    docker.host.path(folder).mkdir(exist_ok=True)
+    command = run_denied(docker, tmp_path, *(word.format(folder) for word in words))
+    document, _ = confirm(command, tmp_path / "why.json")
+    assert document["confirmation"]["runs"] == []
+    assert document["confirmation"]["reason"].startswith(reason.format(folder))
+    assert document["seccomp"] is None, document
+    [first] = set(list_containers(docker)) - before
+    docker.must("rm", first)

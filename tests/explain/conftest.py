@@ -65,7 +65,8 @@ def explain(tmp_path: Path) -> Explain:
 
     def run(words: Sequence[Any], *, timeout: float = 60, **options: Any) -> Explained:
         file = tmp_path / "explanation.json"
-        command = [SECLATCH, "explain", "--json", "-o", str(file), "--", *map(str, words)]
+        command = [SECLATCH, "explain", "--confirm", "never", "--json", "-o", str(file), "--"]
+        command += map(str, words)
         done = subprocess.run(
             command,
             capture_output=True,

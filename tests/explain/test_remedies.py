@@ -118,7 +118,8 @@ def in_folder(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def explain_rule(place: Path, *options: str) -> dict[str, Any]:
     """Explain a container whose profile has a rule that denies mkdir."""
     (place / "nomkdir.json").write_text(NO_MKDIR)
-    words = ["seclatch", "explain", "--json", "-o", "why.json", *options, "--", "seclatch", *MAKES]
+    words = ["seclatch", "explain", "--confirm", "never", "--json", "-o", "why.json", *options]
+    words += ["--", "seclatch", *MAKES]
     assert in_folder(place, *words).returncode == 1
     document: dict[str, Any] = json.loads((place / "why.json").read_text())
     return document
@@ -175,9 +176,10 @@ def test_the_first_screen_is_short_and_verbose_has_all(tmp_path: Path) -> None:
     (tmp_path / "nomkdir.json").write_text(NO_MKDIR)
     script = "for i in 1 2 3 4 5; do mkdir /tmp/$i; mkdir /tmp/$i; done; exit 1"
     words = ["seclatch", "run", "--no-tty", "--profile", "nomkdir.json", "--", "sh", "-c", script]
-    short = in_folder(tmp_path, "seclatch", "explain", "--", *words).stderr
+    explain = ["seclatch", "explain", "--confirm", "never"]
+    short = in_folder(tmp_path, *explain, "--", *words).stderr
     assert "… and 2 more (--verbose)" in short
     assert "it opens:" not in short
-    full = in_folder(tmp_path, "seclatch", "explain", "--verbose", "--", *words).stderr
+    full = in_folder(tmp_path, *explain, "--verbose", "--", *words).stderr
     assert "more (--verbose)" not in full
     assert full.count("→ EPERM 2 times") == 5

@@ -112,9 +112,9 @@ MAY_IMPORT = {
         "diagnose.evidence diagnose.denials diagnose.causes"
     ),
     "diagnose.confirm": (
-        "model profile.parse profile.export profile.edit recording.trace recording.attribution "
-        "recording.backends.bpf diagnose.evidence diagnose.denials diagnose.causes "
-        "diagnose.remedies"
+        "model system runtime profile.parse profile.export profile.edit recording.trace "
+        "recording.attribution recording.backends.bpf diagnose.evidence diagnose.denials "
+        "diagnose.causes diagnose.remedies"
     ),
     "diagnose": (
         "model output report profile.parse recording recording.trace recording.attribution "

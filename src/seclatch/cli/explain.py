@@ -15,6 +15,7 @@ import click
 from seclatch.cli.shared.command_words import CommandWords
 from seclatch.cli.shared.complete_names import complete_pod, complete_target
 from seclatch.cli.shared.fast_exit import exit_fast
+from seclatch.cli.shared.optional_value import join_value
 from seclatch.cli.shared.print_error import print_error
 from seclatch.cli.shared.process_options import parse_one_pod
 from seclatch.cli.shared.result_output import require_stdout
@@ -23,13 +24,23 @@ from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
     from seclatch.diagnose.evidence.run_evidence import RunningContainer
+    from seclatch.diagnose.explain_command import ConfirmMode
     from seclatch.diagnose.write_explanation import OutputForm
     from seclatch.model.explanation import Explanation
     from seclatch.model.recording import Recording
     from seclatch.recording.record_container import ContainerTarget
 
 
+class ExplainCommand(click.Command):
+    """A command with --confirm, which takes a mode or stands alone."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; --confirm alone is --confirm=always, whatever follows it."""
+        return super().parse_args(ctx, list(join_value(self, args, "--confirm", "always")))
+
+
 @click.command(
+    cls=ExplainCommand,
     context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False},
     options_metavar="[OPTIONS] [--]",
 )
@@ -56,8 +67,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--confirm",
-    is_flag=True,
-    help="Run CMD up to five more times, with denied calls allowed, and compare.",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Run CMD up to six more times, with denied calls allowed, and compare: where that leaves "
+    "nothing and reaches nothing, wherever it is possible (also --confirm alone), or never.",
 )
 @click.option(
     "--seconds",
@@ -112,7 +126,7 @@ def command(
     output: Path | None,
     recording: Path | None,
     fix: Path | None,
-    confirm: bool,
+    confirm: ConfirmMode,
     seconds: float | None,
     container: str | None,
     waits: bool,
@@ -142,12 +156,14 @@ def command(
     CrashLoopBackOff. Of a container that was not created (CreateContainerError, a pod that stays in
     ContainerCreating) it reads what containerd or the kubelet logged.
 
-    --confirm decides by experiment, where one run does not: if CMD fails the same way once more, it
-    is run with the denied calls allowed, in containers of their own that are removed. So CMD does
-    again what it does outside of its container (volumes, network), and the denied calls are made:
-    use it where that does no harm. It works for docker, podman, nerdctl, ctr, runc, crun and
-    seclatch run, and seclatch apply; where CMD is another one, has a terminal or reads a pipe, the
-    output says why CMD was not run again.
+    Where calls were denied to the program, one run does not show whether that was the reason. So
+    CMD is run again, with the denied calls allowed, in containers of their own that are removed,
+    and the answer says what they showed. By itself explain does so where those runs leave nothing
+    behind and reach nothing: no volume or directory of the host that can be written, no device, no
+    namespace of the host, no hook, and no network (those of an engine get none). --confirm does it
+    wherever it is possible: CMD then does again what it does outside of its container. It works for
+    docker, podman, nerdctl, ctr, runc, crun and seclatch run, and seclatch apply; --verbose says
+    why CMD was not run again.
 
     \b
     Examples:
@@ -157,7 +173,8 @@ def command(
       seclatch explain --recording start.json -- docker run IMAGE && seclatch report start.json
       seclatch explain --profile strict.json --runtime crun --no-new-privs
       seclatch explain --fix fixed.json -- docker run --security-opt seccomp=strict.json IMAGE
-      seclatch explain --confirm -- docker run --security-opt seccomp=strict.json IMAGE
+      seclatch explain --confirm -- docker run -v data:/data IMAGE
+      seclatch explain --confirm never -- runc run -b bundle web
       seclatch explain --container web --seconds 60
       seclatch explain --next --name project-db-1
     """
@@ -171,7 +188,8 @@ def command(
     _refuse_idle(name=name, waits=waits, verbose=verbose, as_json=as_json)
     if log and not pod:
         raise click.UsageError("--log is of no use without --pod")
-    if confirm and not args:
+    given = click.get_current_context().get_parameter_source("confirm")
+    if given is click.core.ParameterSource.COMMANDLINE and not args:
         raise click.UsageError("--confirm is of no use without a command")
     from seclatch.diagnose import explain_command, write_explanation
 

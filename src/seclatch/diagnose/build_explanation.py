@@ -32,7 +32,7 @@ from seclatch.version import __version__
 _MAX_DENIALS, _MAX_MESSAGES = 1000, 3
 
 
-Confirm = Callable[[DiagnosedRun, FoundCause], tuple[FoundCause, Confirmation]]
+Confirm = Callable[[DiagnosedRun, FoundCause], tuple[FoundCause, Confirmation | None]]
 
 
 def build_explanation(evidence: RunEvidence, confirm: Confirm | None = None) -> Explanation:
@@ -44,10 +44,12 @@ def build_explanation(evidence: RunEvidence, confirm: Confirm | None = None) -> 
         found, confirmation = confirm(run, found)
     needs = _find_needs(found, run)
     remedies, fix = _find_remedies(found, needs, run)
-    if found.cause == "possibly-denied" and not confirm and _can_confirm(evidence.command):
+    tried = confirmation is not None and confirmation.runs
+    if found.cause == "possibly-denied" and not tried and _can_confirm(evidence.command):
         from seclatch.diagnose.remedies.find_remedies import suggest_confirming
 
-        remedies = [suggest_confirming(evidence.command), *remedies]
+        reason = confirmation.reason if confirmation else ""
+        remedies = [suggest_confirming(evidence.command, reason), *remedies]
     lost = evidence.trace.lost
     return Explanation(
         seccomp=found.seccomp,

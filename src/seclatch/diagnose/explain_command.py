@@ -6,6 +6,7 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 from seclatch.diagnose.build_explanation import build_explanation
 from seclatch.diagnose.evidence.container_bundles import BundleContainer
@@ -14,6 +15,8 @@ from seclatch.diagnose.observe_command import UPDATE_INTERVAL, observe_command
 from seclatch.model.explanation import Explanation
 from seclatch.model.recording import Recording
 from seclatch.recording.recorder import RecordOptions
+
+ConfirmMode = Literal["auto", "always", "never"]
 
 _TRIAL_SECONDS = 15
 """Seconds until a throwaway container is killed."""
@@ -25,24 +28,26 @@ def explain_command(
     notify: Callable[[str], None],
     *,
     query_images: bool = False,
-    confirm: bool = False,
+    confirm: ConfirmMode = "never",
 ) -> tuple[int, Explanation, Recording]:
     """Run the command and return its exit status, the explanation and the recording.
 
     Raises SeclatchError. `query_images`: ask engines for the images of containers, for the
-    recording. `confirm`: run the command again with the denied calls allowed, where possible.
+    recording. `confirm`: run the command again with the denied calls allowed, where possible
+    (always), or where that leaves nothing and reaches nothing (auto).
     """
     confirmation = None
-    if confirm:
+    if confirm != "never":
         from seclatch.diagnose.confirm_command import CommandConfirmation
 
-        confirmation = CommandConfirmation(args, notify)
+        confirmation = CommandConfirmation(args, notify, automatic=confirm == "auto")
     options = RecordOptions(
         seconds,
         notify=notify,
         interval=UPDATE_INTERVAL,
         kill_on_repeat=True,
         query_images=query_images,
+        on_stop=confirmation.note_interrupt if confirmation else lambda: None,
     )
     evidence, recording = observe_command(args, options)
     judge = confirmation.confirm if confirmation else None

@@ -138,7 +138,7 @@ class ConfirmingRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Confirmation(msgspec.Struct, frozen=True, kw_only=True):
-    """What `--confirm` found.
+    """What further runs of the command found.
 
     `seccomp`: whether seccomp made the command fail, by these runs; null where they do not decide,
     or where there were none: `reason` says why. `calls`: the denied calls without which it ends
@@ -159,7 +159,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     where that cannot be decided. `cause` is the kind of cause, `summary` one line, `evidence` the
     details. `stage` is where it failed, "" if nothing failed. `incomplete` counts lost events: a
     denial may be missing. `fix` is what `--fix` writes, null where no profile is to be changed.
-    `confirmation` is what `--confirm` found, null without it.
+    `confirmation` is what further runs of the command found (`--confirm`), null where the program
+    was denied nothing, or did not fail, or with `--confirm never`.
     """
 
     seccomp: bool | None

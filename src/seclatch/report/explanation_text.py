@@ -33,7 +33,8 @@ def show_explanation(document: dict[str, Any], width: int, *, verbose: bool = Fa
         mark, colour = "no failure:", "green"
     head = click.style(f"{mark} ", fg=colour, bold=True)
     lines = [head + click.style(make_printable(document["summary"]), bold=True)]
-    shown = 2 if document.get("confirmation") else 1  # what was tried, and the evidence of one run
+    confirmation = document.get("confirmation") or {}
+    shown = 2 if confirmation.get("runs") else 1  # what was tried, and the evidence of one run
     facts = document["evidence"] if verbose else document["evidence"][:shown]
     lines += [_wrapped(line, width, "• ") for line in facts]
     lines += _messages(document, verbose)

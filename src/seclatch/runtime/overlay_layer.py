@@ -25,7 +25,7 @@ def mount_overlay(rootfs: Path, place: Path, scratch: Path, *, devices: bool) ->
     """
     with contextlib.ExitStack() as mounted:
         try:
-            _mount_layer(rootfs, place, scratch, devices, mounted)
+            mount_layer(rootfs, place, scratch, devices, mounted)
         except OSError as error:
             raise SeclatchError(
                 f"cannot lay a throwaway layer over the rootfs {rootfs}: {error.strerror}",
@@ -35,9 +35,10 @@ def mount_overlay(rootfs: Path, place: Path, scratch: Path, *, devices: bool) ->
         yield
 
 
-def _mount_layer(
+def mount_layer(
     rootfs: Path, place: Path, scratch: Path, devices: bool, mounted: contextlib.ExitStack
 ) -> None:
+    """Mount it as `mount_overlay` does; `mounted` gets what undoes that. Raises OSError."""
     mount.mount("tmpfs", str(scratch), "tmpfs", 0, "mode=0700")
     mounted.callback(mount.unmount, str(scratch))
     lower = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -238,7 +238,7 @@ def explain(*words: str | Path) -> tuple[Done, dict[str, Any]]:
     """Explain a command; nothing but its messages where the recorder cannot run here."""
     path = Path("/tmp/explanation.json")
     path.unlink(missing_ok=True)
-    done = run(SECLATCH, "explain", "--json", "-o", path, "--", *words)
+    done = run(SECLATCH, "explain", "--confirm", "never", "--json", "-o", path, "--", *words)
     require(path.exists() or "recording with eBPF" in done.stderr, done)
     return done, json.loads(path.read_text()) if path.exists() else {}
 

@@ -85,32 +85,6 @@ def test_as_it_is(before: str, after: str, tmp_path: Path) -> None:
     assert run_again(before, tmp_path, None) == after
 
 
-def test_a_runtime_gets_another_bundle(tmp_path: Path) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    first.mkdir()
-    second.mkdir()
-    config = {
-        "process": {"terminal": False},
-        "root": {"path": "rootfs"},
-        "mounts": [
-            {"destination": "/a", "source": "a", "options": ["bind"]},
-            {"destination": "/b", "source": "tmpfs", "type": "tmpfs"},
-        ],
-        "linux": {"seccomp": {"defaultAction": "SCMP_ACT_ERRNO"}, "rootfsPropagation": "slave"},
-    }
-    (first / "config.json").write_text(json.dumps(config))
-    command = f"runc --root /r run --bundle {first} --pid-file p --no-pivot web"
-    assert run_again(command, second) == "runc --root /r run --no-pivot --bundle F NAME"
-    made = json.loads((second / "config.json").read_text())
-    assert made["root"]["path"] == f"{first}/rootfs"
-    assert [mount["source"] for mount in made["mounts"]] == [f"{first}/a", "tmpfs"]
-    assert made["linux"] == {"seccomp": PROFILE, "rootfsPropagation": "slave"}
-    assert json.loads((first / "config.json").read_text()) == config
-    (first / "config.json").write_text(json.dumps({"process": {"terminal": True}}))
-    with pytest.raises(CannotRunAgainError, match=r"process\.terminal"):
-        plan_run_again(shlex.split(command))
-
-
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
@@ -141,8 +115,11 @@ def test_what_is_not_run_again(command: str, reason: str) -> None:
 
 def test_the_stop_command_is_about_the_second_container(tmp_path: Path) -> None:
     for command, stop in (
-        ("docker -H s run --name web x", r"docker -H s rm --force seclatch-confirm-[0-9a-f]{8}-1"),
-        ("docker container run x", r"docker rm --force seclatch-confirm-[0-9a-f]{8}-1"),
+        (
+            "docker -H s run --name web x",
+            r"docker -H s rm --force --volumes seclatch-confirm-[0-9a-f]{8}-1",
+        ),
+        ("docker container run x", r"docker rm --force --volumes seclatch-confirm-[0-9a-f]{8}-1"),
         (
             "ctr -n k run x web",
             r"ctr -n k task kill --signal SIGKILL seclatch-confirm-[0-9a-f]{8}-1",
@@ -163,3 +140,60 @@ def test_a_value_ends_letters_that_are_joined() -> None:
         ("env", "B"),
     ]
     assert rest == ["x", "-e", "y"]
+
+
+def isolated(command: str, folder: Path) -> str:
+    plan = plan_run_again(shlex.split(command), isolated=True)
+    assert plan.doubt == ""
+    words = plan.make("7", folder, None).words
+    return re.sub(r"seclatch-confirm-[0-9a-f]{8}-7", "NAME", shlex.join(words))
+
+
+OFF = "--network none --pull never --log-driver none"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("docker run -v /data x", f"docker run --rm --name NAME {OFF} -v /data x"),
+        (
+            "sudo -E docker run --network web -dp 80:80 --pull=always --log-driver=syslog x",
+            f"sudo -E docker run --rm --name NAME {OFF} x",
+        ),
+        (
+            "podman run --network none --security-opt seccomp=a.json x",
+            f"podman run --rm --name NAME {OFF} --security-opt seccomp=a.json x",
+        ),
+        ("nerdctl run x", "nerdctl run --rm --name NAME --network none --pull never x"),
+        ("nsenter -t 7 -m -- ctr run i c", "nsenter -t 7 -m -- ctr run --rm i NAME"),
+        ("env -i A=/x seclatch run -v a:/a ls", "env -i A=/x seclatch run -v a:/a -- ls"),
+    ],
+)
+def test_without_being_asked_it_reaches_nothing(before: str, after: str, tmp_path: Path) -> None:
+    assert isolated(before, tmp_path) == after
+
+
+def test_a_network_that_the_first_run_may_have_had() -> None:
+    for command, offline in (("docker run x", True), ("docker run --net none x", False)):
+        assert plan_run_again(shlex.split(command), isolated=True).offline is offline
+        assert not plan_run_again(shlex.split(command)).offline
+
+
+@pytest.mark.parametrize(
+    ("command", "doubt"),
+    [
+        ("sh -c x docker run x", "sh would be run again, too"),
+        ("sudo rm docker run x", "rm would be run again, too"),
+        ("docker run --gpus all x", "what its option --gpus does is not known here"),
+        ("docker run --annotation=a=b x", "what its option --annotation does is not known here"),
+        ("docker run --network host x", "its network is not its own (--network host)"),
+        ("podman run --net=container:web x", "its network is not its own (--net=container:web)"),
+        ("podman run --rootfs /srv ls", "what its option --rootfs does is not known here"),
+        ("ctr run --rootfs /srv c", "what its option --rootfs does is not known here"),
+        ("ctr run --cni i c", "what its option --cni does is not known here"),
+        ("seclatch apply --profile p ls", "its program runs on this host, without a container"),
+    ],
+)
+def test_what_is_not_run_again_without_being_asked(command: str, doubt: str) -> None:
+    assert plan_run_again(shlex.split(command), isolated=True).doubt == doubt
+    assert plan_run_again(shlex.split(command)).doubt == ""

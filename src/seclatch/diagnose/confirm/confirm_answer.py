@@ -12,7 +12,9 @@ from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.registry import find_cause
 from seclatch.diagnose.confirm.allowing_profile import allow_denied_calls, find_obstacle
 from seclatch.diagnose.confirm.describe_runs import describe_runs, describe_trial
-from seclatch.diagnose.confirm.judge_runs import Experiment, Experimenter
+from seclatch.diagnose.confirm.judge_runs import Experiment, Experimenter, StopExperimentError
+from seclatch.diagnose.confirm.require_no_effect import require_no_effect
+from seclatch.diagnose.confirm.root_changes import find_root_changes
 from seclatch.diagnose.confirm.run_ending import (
     Likeness,
     RunOutcome,
@@ -20,7 +22,13 @@ from seclatch.diagnose.confirm.run_ending import (
     read_outcome,
 )
 from seclatch.diagnose.confirm.run_limit import RunLimit
-from seclatch.diagnose.confirm.second_run import CannotRunAgainError, RunAgain
+from seclatch.diagnose.confirm.run_progress import RunProgress
+from seclatch.diagnose.confirm.second_run import (
+    CannotRunAgainError,
+    NothingToConfirmError,
+    RunAgain,
+    SecondRun,
+)
 from seclatch.diagnose.confirm.standard_streams import RepeatedInput
 from seclatch.diagnose.denials.judged_failure import FailureVerdict
 from seclatch.diagnose.denials.list_denials import DenialCase, RunDenials
@@ -28,7 +36,6 @@ from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.errors import SeclatchError
 from seclatch.model.explanation import Confirmation
 
-_LEAST_SECONDS, _TIMES_LONGER = 15.0, 4
 # What a second run with the program's denied calls allowed would say nothing about.
 _DECIDED = {
     "none": "nothing failed",
@@ -39,7 +46,7 @@ _DECIDED = {
     "engine-not-seen": "what the container was denied was not seen",
 }
 
-Observe = Callable[[tuple[str, ...], RunLimit], RunEvidence]
+Observe = Callable[[SecondRun, RunLimit], RunEvidence]
 """Runs a command in detail mode, below a limit, and returns the evidence of that run."""
 
 
@@ -47,33 +54,58 @@ Observe = Callable[[tuple[str, ...], RunLimit], RunEvidence]
 class Confirmer:
     """Confirms answers about a command.
 
-    `seconds`: how long its first run took; `announce` is called before the command runs again.
+    `since` (ns of CLOCK_REALTIME) its first run began, which took `seconds`; `notify` is told what
+    is done; `is_interrupted`: the user wants no more runs. `automatic`: runs that nobody asked for,
+    which must have no effect.
     """
 
     plan: RunAgain
     input: RepeatedInput
     observe: Observe
+    since: int
     seconds: float
-    announce: Callable[[], None]
+    notify: Callable[[str], None]
+    is_interrupted: Callable[[], bool]
+    automatic: bool
 
     def confirm(self, run: DiagnosedRun, found: FoundCause) -> tuple[FoundCause, Confirmation]:
         """Return the answer after more runs, and what they were. Raises CannotRunAgainError."""
-        cases = _list_cases(run, found)
+        cases = list_cases(run, found, automatic=self.automatic)
+        if self.automatic:
+            require_no_effect(self.plan, run, cases[0])
         suspect = _choose_suspect(run, found, cases)
         first = read_outcome(run, stopped=False, interrupted=False)
         known = list(cases)
-        done = 0
-        self.announce()
+        progress = RunProgress(self.notify, self.seconds, automatic=self.automatic)
+        progress.announce(suspect.denial.syscall)
 
         def make_run(allowed: frozenset[str]) -> RunOutcome:
-            nonlocal done
-            done += 1
-            outcome, more = self._run_again(run, known, allowed, str(done))
+            if self.is_interrupted():
+                raise StopExperimentError("it was interrupted")
+            number, seconds = progress.begin_run(allowed)
+            outcome, more = self._run_again(run, known, allowed, number, seconds)
+            if outcome.stopped and progress.is_spent:
+                raise StopExperimentError(progress.describe_limit())
             known.extend(more)
             return outcome
 
-        result = Experimenter(first, suspect.denial.syscall, make_run).experiment()
-        return _conclude(run, found, cases, result)
+        experimenter = Experimenter(
+            first,
+            suspect.denial.syscall,
+            make_run,
+            offline=self.plan.offline,
+            lost=self._restore_root(run),
+        )
+        return _conclude(run, found, cases, experimenter.experiment())
+
+    def _restore_root(self, run: DiagnosedRun) -> str:
+        """Have further runs begin as the first one did; return a path of which they cannot."""
+        root = self.plan.root
+        if root is None:
+            return ""
+        changes = find_root_changes(root.path, self.since, run.evidence)
+        hidden = root.hide(changes.made)
+        return changes.lost or ("" if hidden else "".join(changes.made[:1]))
 
     def _run_again(
         self,
@@ -81,11 +113,12 @@ class Confirmer:
         cases: Sequence[DenialCase],
         allowed: frozenset[str],
         number: str,
+        seconds: float,
     ) -> tuple[RunOutcome, list[DenialCase]]:
         """Run it with some calls allowed; return its end, and what the program was denied then."""
         profile: dict[str, Any] | None = None
         if allowed:
-            if reason := find_obstacle(cases):
+            if reason := find_obstacle(cases, isolated=self.automatic):
                 raise CannotRunAgainError(reason)
             evaluator = run.denials.find_evaluator(cases[0].session)
             if evaluator is None:
@@ -93,10 +126,10 @@ class Confirmer:
             profile = allow_denied_calls(evaluator, cases, allowed)
         with tempfile.TemporaryDirectory(prefix="seclatch-confirm-") as folder:
             second = self.plan.make(number, Path(folder), profile)
-            limit = RunLimit(max(_LEAST_SECONDS, self.seconds * _TIMES_LONGER), second.stop)
+            limit = RunLimit(seconds, second.stop)
             try:
                 with self.input.redirect():
-                    evidence = self.observe(second.words, limit)
+                    evidence = self.observe(second, limit)
             except SeclatchError as error:
                 raise CannotRunAgainError(f"running it again failed: {error}") from error
             finally:
@@ -106,17 +139,29 @@ class Confirmer:
         return outcome, list_program_denials(again)
 
 
-def decline(found: FoundCause, reason: str) -> tuple[FoundCause, Confirmation]:
-    """Return the answer as it was, and why there were no further runs."""
-    kept = replace(found, evidence=[f"not run again to confirm it: {reason}", *found.evidence])
+def decline(found: FoundCause, reason: str, *, automatic: bool) -> tuple[FoundCause, Confirmation]:
+    """Return the answer as it was, and why there were no further runs.
+
+    That comes first where they were asked for, and else last.
+    """
+    how = "not run again by itself to confirm it" if automatic else "not run again to confirm it"
+    facts = [f"{how}: {reason}"]
+    evidence = [*found.evidence, *facts] if automatic else [*facts, *found.evidence]
     record = Confirmation(seccomp=None, calls=[], runs=[], reason=reason, before=found.summary)
-    return kept, record
+    return replace(found, evidence=evidence), record
 
 
-def _list_cases(run: DiagnosedRun, found: FoundCause) -> list[DenialCase]:
-    """Return the denials to be allowed. Raises CannotRunAgainError if there is nothing to try."""
+def list_cases(run: DiagnosedRun, found: FoundCause, *, automatic: bool) -> list[DenialCase]:
+    """Return the denials to be allowed.
+
+    Raises NothingToConfirmError if there is nothing to try, else CannotRunAgainError.
+    """
     cases = list_program_denials(run)
-    if reason := _find_reason(run, found, cases) or find_obstacle(cases):
+    if reason := _find_reason(run, found, cases):
+        raise NothingToConfirmError(reason)
+    if run.denials.find_evaluator(cases[0].session) is None:
+        raise CannotRunAgainError("its profile is not known")
+    if reason := find_obstacle(cases, isolated=automatic):
         raise CannotRunAgainError(reason)
     return cases
 
@@ -134,8 +179,6 @@ def _find_reason(run: DiagnosedRun, found: FoundCause, cases: Sequence[DenialCas
         ),
     }
     reasons = [_DECIDED.get(found.cause, ""), *(reason for reason, holds in facts.items() if holds)]
-    if cases and run.denials.find_evaluator(cases[0].session) is None:
-        reasons.append("its profile is not known")
     return next((reason for reason in reasons if reason), "")
 
 

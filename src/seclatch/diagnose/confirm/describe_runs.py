@@ -15,7 +15,7 @@ def describe_runs(result: Experiment) -> str:
     """Return one sentence about all runs: what was allowed, and how each ended."""
     parts = []
     for number, trial in enumerate(result.trials):
-        how = f"with {_join(sorted(trial.allowed))} allowed" if trial.allowed else "as it is"
+        how = f"with {join_names(sorted(trial.allowed))} allowed" if trial.allowed else "as it is"
         parts.append(f"{'run again ' if number == 0 else ''}{how} it {_describe_end(trial)}")
     return f"tried: {'; '.join(parts)}" if parts else "tried: nothing"
 
@@ -32,7 +32,8 @@ def _describe_end(trial: Trial) -> str:
     return f"failed in another way (status {status}{f': {words}' if words else ''})"
 
 
-def _join(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
+    """Return some names, and how many more there are."""
     shown = names[:_SHOWN]
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")

@@ -8,7 +8,7 @@ the same way with none denied was not. A failure of another kind says neither.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from seclatch.diagnose.confirm.run_ending import (
@@ -16,6 +16,7 @@ from seclatch.diagnose.confirm.run_ending import (
     RunOutcome,
     compare_outcomes,
     find_kernel_refusal,
+    find_network_failure,
     find_unmade_call,
     mask_numbers,
 )
@@ -51,14 +52,28 @@ class Experiment:
     reason: str = ""
 
 
-class _StopError(Exception):
+class StopExperimentError(Exception):
     """Why no more runs are made."""
 
 
 class Experimenter:
-    """Makes the runs; `suspect`: the call that the rules' answer is about."""
+    """Makes the runs; `suspect`: the call that the rules' answer is about.
 
-    def __init__(self, first: RunOutcome, suspect: str, run: RunWith) -> None:
+    `offline`: the first run may have had a network, which the others have not; `lost`: a path that
+    it has changed, and that they find so. `run` may raise StopExperimentError.
+    """
+
+    def __init__(
+        self,
+        first: RunOutcome,
+        suspect: str,
+        run: RunWith,
+        *,
+        offline: bool = False,
+        lost: str = "",
+    ) -> None:
+        self._offline = offline
+        self._lost = lost
         self._first = first
         self._suspect = suspect
         self._run = run
@@ -70,7 +85,7 @@ class Experimenter:
         try:
             self._repeat()
             self._allow()
-        except _StopError as stop:
+        except StopExperimentError as stop:
             if self.result.verdict is None:
                 self.result.reason = str(stop)
         return self.result
@@ -80,10 +95,12 @@ class Experimenter:
         trial = Trial(allowed, outcome, self._compare(outcome))
         self.result.trials.append(trial)
         if outcome.interrupted:
-            raise _StopError("it was interrupted")
+            raise StopExperimentError("it was interrupted")
         if outcome.denied & allowed:
             name = min(outcome.denied & allowed)
-            raise _StopError(f"{name} was denied all the same: another profile was in force")
+            raise StopExperimentError(
+                f"{name} was denied all the same: another profile was in force"
+            )
         return trial
 
     def _compare(self, outcome: RunOutcome) -> Likeness:
@@ -100,11 +117,11 @@ class Experimenter:
             trial = Trial(trial.allowed, trial.outcome, likeness)
             self.result.trials[-1] = trial
         if trial.likeness is Likeness.SUCCESS:
-            raise _StopError("run again as it is, it did not fail")
+            raise StopExperimentError("run again as it is, it did not fail")
         if trial.likeness is Likeness.OTHER:
-            raise _StopError("run again as it is, it failed in another way")
+            raise StopExperimentError("run again as it is, it failed in another way")
         if missing := self._first.denied - trial.outcome.denied:
-            raise _StopError(f"run again as it is, it was not denied {min(missing)}")
+            raise StopExperimentError(f"run again as it is, it was not denied {min(missing)}")
 
     def _allow(self) -> None:
         denied = self._first.denied | self.result.trials[0].outcome.denied
@@ -129,16 +146,28 @@ class Experimenter:
             self._narrow(trial.allowed)
             return
         if trial.outcome.stopped:
-            raise _StopError("with the denied calls allowed it ran on, and it is no server")
+            raise StopExperimentError(
+                "with the denied calls allowed it ran on, and it is no server"
+            )
         if trial.likeness is Likeness.OTHER:
-            raise _StopError("with the denied calls allowed it failed in another way")
-        if trial.outcome.denied or trial.outcome.incomplete:
-            raise _StopError("it was still denied calls")
-        if name := find_kernel_refusal(self._first, trial.outcome, trial.allowed):
-            raise _StopError(f"the kernel itself fails {name}, too, when the profile allows it")
-        if name := find_unmade_call(self._first, trial.outcome):
-            raise _StopError(f"it did not make the call that had been denied ({name})")
+            raise StopExperimentError("with the denied calls allowed it failed in another way")
+        if doubt := next(self._list_doubts(trial), ""):
+            raise StopExperimentError(doubt)
         self.result.verdict = False
+
+    def _list_doubts(self, trial: Trial) -> Iterator[str]:
+        """Yield why a run that fails the same way does not show that no denial was the reason."""
+        first, other = self._first, trial.outcome
+        if other.denied or other.incomplete:
+            yield "it was still denied calls"
+        if name := find_kernel_refusal(first, other, trial.allowed):
+            yield f"the kernel itself fails {name}, too, when the profile allows it"
+        if self._offline and (name := find_network_failure(other)):
+            yield f"it has no network when it is run again ({name} failed)"
+        if name := find_unmade_call(first, other):
+            yield f"it did not make the call that had been denied ({name})"
+        if self._lost:
+            yield f"it began otherwise than the first run, which had changed {self._lost}"
 
     def _narrow(self, allowed: frozenset[str]) -> None:
         """Find whether the suspected call is one of those that it takes."""
@@ -151,7 +180,7 @@ class Experimenter:
     def _fail_again(self) -> None:
         """Run it as it is once more: a failure that ends by itself is not the profile's."""
         if self._try(frozenset()).likeness is not Likeness.SAME:
-            raise _StopError("run as it is once more, it did not fail the same way")
+            raise StopExperimentError("run as it is once more, it did not fail the same way")
 
     def _blame(self, *calls: str) -> None:
         self.result.verdict = True

@@ -7,9 +7,12 @@ of its own and is removed. What would need the first one's name, terminal or inp
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from seclatch.diagnose.confirm.command_effects import find_option, find_wrapper
+from seclatch.diagnose.confirm.engine_run import EngineClient, plan_engine
 from seclatch.diagnose.confirm.refused_options import ENGINES, OWN, refuse_options
 from seclatch.diagnose.confirm.run_options import FLAGS, RunOption, split_options
 from seclatch.diagnose.confirm.second_bundle import plan_runtime
@@ -18,14 +21,18 @@ from seclatch.diagnose.confirm.second_run import (
     RunAgain,
     SecondRun,
     make_name,
+    write_profile,
 )
 from seclatch.diagnose.evidence.command_line import find_client
 
 _LATCHED = {"seclatch-runc": "runc", "seclatch-crun": "crun"}
 
 
-def plan_run_again(command: Sequence[str]) -> RunAgain:
-    """Return how the command is run again. Raises CannotRunAgainError."""
+def plan_run_again(command: Sequence[str], *, isolated: bool = False) -> RunAgain:
+    """Return how the command is run again. Raises CannotRunAgainError.
+
+    `isolated`: without a network, without log and pull by an engine; and `doubt` is looked for.
+    """
     at, client = _find_client(command)
     if at < 0:
         raise CannotRunAgainError(
@@ -40,15 +47,22 @@ def plan_run_again(command: Sequence[str]) -> RunAgain:
     if not rest:
         raise CannotRunAgainError("its command line names no image, container or program")
     kept = [option for option in options if option.name not in OWN[client]]
+    doubt = find_wrapper(command[:at]) or find_option(client, options) if isolated else ""
+    if client == "seclatch" and words[verb] == "apply":
+        doubt = "its program runs on this host, without a container"
     if client in ENGINES:
-        return _plan_engine(client, command[: at + 1], before, kept, rest)
-    if client == "ctr":
-        return _plan_ctr(before, kept, rest, words[:verb])
-    if client == "seclatch":
-        return _plan_seclatch(before, kept, rest)
-    words_before = [*command[: at + 1], *words[:verb]]
-    make = plan_runtime(words_before, options, [word for one in kept for word in one.words])
-    return RunAgain(client, make, takes_input=True)
+        # What stands between client and verb (-H, --context) also says where the container is.
+        globals_ = [word for word in words[:verb] if word != "container"]
+        engine = EngineClient(client, command[: at + 1], globals_, before)
+        plan = plan_engine(engine, kept, rest, isolated=isolated)
+    elif client == "ctr":
+        plan = _plan_ctr(before, kept, rest, words[:verb])
+    elif client == "seclatch":
+        plan = _plan_seclatch(before, kept, rest)
+    else:
+        runtime = [*command[: at + 1], *words[:verb]]
+        plan = plan_runtime(client, runtime, options, kept, isolated=isolated)
+    return replace(plan, doubt=doubt) if isolated else plan
 
 
 def _find_client(command: Sequence[str]) -> tuple[int, str]:
@@ -78,36 +92,6 @@ def _find_verb(client: str, words: Sequence[str]) -> int:
 
 def _words(options: Sequence[RunOption]) -> list[str]:
     return [word for option in options for word in option.words]
-
-
-def _plan_engine(
-    client: str,
-    client_words: Sequence[str],
-    before: Sequence[str],
-    options: Sequence[RunOption],
-    rest: Sequence[str],
-) -> RunAgain:
-    unprofiled = [
-        option
-        for option in options
-        if option.name != "security-opt" or not option.value.startswith(("seccomp=", "seccomp:"))
-    ]
-    # What stands between client and verb (-H, --context) also says where the container is.
-    globals_ = list(before[len(client_words) : -1])
-    globals_ = [word for word in globals_ if word != "container"]
-
-    def make(number: str, folder: Path, profile: dict[str, Any] | None) -> SecondRun:
-        name = make_name(number)
-        given = options
-        added = ["--rm", "--name", name]
-        if profile is not None:
-            given = unprofiled
-            added += ["--security-opt", f"seccomp={write_profile(folder, profile)}"]
-        stop = (*client_words, *globals_, "rm", "--force", name)
-        return SecondRun((*before, *added, *_words(given), *rest), stop)
-
-    interactive = any(option.name == "interactive" and option.is_set for option in options)
-    return RunAgain(client, make, takes_input=interactive, interactive=interactive)
 
 
 def _plan_ctr(
@@ -145,12 +129,3 @@ def _plan_seclatch(
         return SecondRun((*before, *given, *_words(unprofiled), "--", *rest))
 
     return RunAgain("seclatch", make, takes_input=True)
-
-
-def write_profile(folder: Path, profile: dict[str, Any]) -> Path:
-    """Write a profile as a file that an engine's client is given."""
-    import json
-
-    file = folder / "profile.json"
-    file.write_text(json.dumps(profile, indent=2) + "\n")
-    return file

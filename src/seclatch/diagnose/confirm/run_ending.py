@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
@@ -30,6 +31,17 @@ _VARIABLE = re.compile(
 )
 _NUMBER = re.compile(r"\d+")
 _SERVING = frozenset({"listen", "accept", "accept4"})
+# What there is without a network: no route, no address, no resolver at loopback.
+_NO_NETWORK = frozenset(
+    {
+        errno.ENETUNREACH,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.EADDRNOTAVAIL,
+        errno.ECONNREFUSED,
+        errno.ENODEV,
+    }
+)
 FailedCall = tuple[str, int, str]
 ImageCall = tuple[tuple[str, ...], str]
 
@@ -191,6 +203,11 @@ def find_kernel_refusal(first: RunOutcome, other: RunOutcome, names: Collection[
     is for what an earlier run has left. Not where it failed alike in the first run.
     """
     return min((call[0] for call in other.failed - first.failed if call[0] in names), default="")
+
+
+def find_network_failure(other: RunOutcome) -> str:
+    """Return a call that failed as it does where there is no network but loopback; "" if none."""
+    return min((call[0] for call in other.failed if call[1] in _NO_NETWORK), default="")
 
 
 def find_unmade_call(first: RunOutcome, other: RunOutcome) -> str:

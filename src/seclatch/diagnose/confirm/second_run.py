@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,31 @@ class CannotRunAgainError(Exception):
     """The reason why a command is not run again, as a part of a sentence."""
 
 
+class NothingToConfirmError(CannotRunAgainError):
+    """The reason why another run would say nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class SecondRun:
-    """A command that runs the same program again; `stop`: what ends and removes its container."""
+    """A command that runs the same program again.
+
+    `stop`: what ends and removes its container. `prepare` is called in its process before the exec.
+    """
 
     words: tuple[str, ...]
     stop: tuple[str, ...] = ()
+    prepare: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class SharedRoot:
+    """A root directory that the first run could write to.
+
+    `hide` hides paths in it from further runs, and returns whether that is possible.
+    """
+
+    path: Path
+    hide: Callable[[Sequence[str]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +49,27 @@ class RunAgain:
 
     `make` returns it under the profile of a file in a folder of its own, or as it is for None.
     `takes_input`: the program reads the standard input of the command; `interactive`: by an option.
+    `offline`: it has no network then, but may have had one in the first run. `doubt`: what in the
+    command is a reason not to do so without being asked. `root`: the root directory that all runs
+    have, if there is one.
     """
 
     client: str
     make: Callable[[str, Path, dict[str, Any] | None], SecondRun]
     takes_input: bool
     interactive: bool = False
+    offline: bool = False
+    doubt: str = ""
+    root: SharedRoot | None = None
 
 
 def make_name(number: str) -> str:
     """Return the name of a further container, which no other command has."""
     return f"seclatch-confirm-{_OWN}-{number}"
+
+
+def write_profile(folder: Path, profile: dict[str, Any]) -> Path:
+    """Write a profile as a file that an engine's client is given."""
+    file = folder / "profile.json"
+    file.write_text(json.dumps(profile, indent=2) + "\n")
+    return file

@@ -45,10 +45,11 @@ class RepeatedInput:
             sink.wait()
 
 
-def keep_input(*, takes_input: bool, interactive: bool) -> RepeatedInput:
+def keep_input(*, takes_input: bool, interactive: bool, withhold: bool = True) -> RepeatedInput:
     """Look at the standard input before the first run. Raises CannotRunAgainError.
 
-    A terminal is withheld from all runs: what is typed cannot be typed the same way again.
+    A terminal is withheld from all runs, or without `withhold` from the further ones: what is typed
+    cannot be typed the same way again.
     """
     if not takes_input:
         return RepeatedInput()
@@ -61,7 +62,8 @@ def keep_input(*, takes_input: bool, interactive: bool) -> RepeatedInput:
     if os.isatty(0):
         if interactive:
             raise CannotRunAgainError("it reads from this terminal (-i); run it without")
-        _read_nothing()
+        if withhold:
+            _read_nothing()
         return RepeatedInput()
     if not stat.S_ISCHR(mode):
         raise CannotRunAgainError(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -34,7 +34,7 @@ class BundleContainer:
     """The configuration that a runtime was given.
 
     `source` names the file; `seccomp` is the profile as it is written there; `names` are those of a
-    pod's container, as a CRI implementation writes them.
+    pod's container, as a CRI implementation writes them; `config` is all of it.
     """
 
     source: str
@@ -42,6 +42,7 @@ class BundleContainer:
     no_new_privileges: bool = False
     user: tuple[int, int] = (0, 0)
     names: frozenset[str] = frozenset()
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def profile(self) -> Profile | None:
@@ -188,6 +189,7 @@ def describe_bundle(config: dict[str, Any], source: str) -> BundleContainer:
         process.get("noNewPrivileges") is True,
         (_get_id(user.get("uid")), _get_id(user.get("gid"))),
         _list_pod_names(_get_object(config, "annotations")),
+        config,
     )
 
 

@@ -48,12 +48,16 @@ def find_remedies(
     return _for_denial(found, found.case, needs, RuleRemedies(command, fixer))
 
 
-def suggest_confirming(command: Sequence[str]) -> Remedy:
-    """Return the remedy of the verdict "cannot tell": the command with `explain --confirm`."""
+def suggest_confirming(command: Sequence[str], reason: str) -> Remedy:
+    """Return the remedy of the verdict "cannot tell": the command with `explain --confirm`.
+
+    `reason`: why it was not run again without being asked.
+    """
+    because = f" (not done by itself: {reason})" if reason else ""
     return Remedy(
         kind="other",
         text="to decide it, have it run again with the denied calls allowed, and compared; do so "
-        "where what it does may be done again",
+        f"where what it does may be done again{because}",
         command=["seclatch", "explain", "--confirm", "--", *command],
     )
 

@@ -1,0 +1,74 @@
+"""Find words of a command line for which it is not run again without being asked.
+
+Options that are not known here to be harmless count: a new one may do anything. What options give a
+container is not judged here but by its configuration (container_effects.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+from seclatch.diagnose.confirm.run_options import RunOption
+
+# Programs that only run another one, which further runs do again.
+_WRAPPERS_TEXT = "sudo doas env nice ionice chrt taskset setarch stdbuf setsid time timeout nsenter"
+_WRAPPERS = frozenset(_WRAPPERS_TEXT.split())
+
+_ENGINES_TEXT = """
+    add-host a attach blkio-weight blkio-weight-device cap-add cap-drop cgroup-parent cgroupns
+    cidfile conmon-pidfile cpu-count cpu-percent cpu-period cpu-quota cpu-rt-period cpu-rt-runtime c
+    cpu-shares cpus cpuset-cpus cpuset-mems detach detach-keys device-read-bps device-read-iops
+    device-write-bps device-write-iops disable-content-trust dns dns-option dns-opt dns-search
+    domainname entrypoint e env env-file env-host expose group-add help h hostname http-proxy
+    image-volume init init-path interactive ip ip6 ipc isolation l label label-file log-driver
+    log-opt mac-address m memory memory-reservation memory-swap memory-swappiness mount name net
+    network network-alias no-healthcheck no-hostname no-hosts oom-kill-disable oom-score-adj passwd
+    pid pidfile pids-limit platform p publish publish-all pull quiet read-only read-only-tmpfs
+    replace restart rm runtime security-opt shm-size sig-proxy stop-signal stop-timeout sysctl
+    tls-verify tmpfs tz ulimit umask unsetenv unsetenv-all u user userns uts v volume w workdir
+"""
+_CTR_TEXT = """
+    allow-new-privs apparmor-default-profile apparmor-profile cap-add cap-drop cpu-period cpu-quota
+    cpu-shares cpus cpuset-cpus cpuset-mems cwd env env-file fifo-dir help hostname label
+    memory-limit mount net-host no-pivot null-io pid-file read-only rlimit-nofile rm runc-binary
+    runc-root runc-systemd-cgroup runtime seccomp seccomp-profile snapshotter user u
+"""
+_RUNTIMES_TEXT = "b bundle help keep no-pivot no-subreaper pid-file"
+_SECLATCH_TEXT = """
+    cap-add cap-drop e env help hostname interactive latch name network no-new-privs no-tty plain
+    profile read-only rm rootfs runtime tty u user v volume w workdir
+"""
+_KNOWN: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("docker", "podman", "nerdctl"), frozenset(_ENGINES_TEXT.split())),
+    **dict.fromkeys(("runc", "crun"), frozenset(_RUNTIMES_TEXT.split())),
+    "ctr": frozenset(_CTR_TEXT.split()),
+    "seclatch": frozenset(_SECLATCH_TEXT.split()),
+}
+# Networks of others: what waits for the program there is not in one of its own.
+_JOINING = ("container:", "ns:", "host")
+
+
+def find_wrapper(before: Sequence[str]) -> str:
+    """Return a word before the client that may do more than to run it; "" if there is none."""
+    for index, word in enumerate(before):
+        option = word.startswith("-") or ("=" in word and index > 0)
+        value = index > 0 and before[index - 1].startswith("-") and "/" not in word
+        wrapped = _name(before[0]) == "timeout" and word[:1].isdigit()
+        if not (option or value or wrapped or _name(word) in _WRAPPERS):
+            return f"{word} would be run again, too"
+    return ""
+
+
+def _name(word: str) -> str:
+    return PurePosixPath(word).name
+
+
+def find_option(client: str, options: Sequence[RunOption]) -> str:
+    """Return an option of the client's `run` whose effect is not known here; "" if none."""
+    for option in options:
+        if option.name not in _KNOWN[client]:
+            return f"what its option {option.words[0].partition('=')[0]} does is not known here"
+        if option.name in ("network", "net") and option.value.startswith(_JOINING):
+            return f"its network is not its own ({' '.join(option.words)})"
+    return ""
