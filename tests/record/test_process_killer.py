@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from seclatch.recording.trace import process_killer
 from seclatch.recording.trace.process_killer import ProcessKiller
 from seclatch.recording.trace.trace import Trace, TracedProcess
 
@@ -62,3 +63,20 @@ def test_the_number_of_an_ended_process_is_left_alone(
     killer.kill(trace, {1})
     sleeper.terminate()
     assert sleeper.wait(timeout=30) == -signal.SIGTERM
+
+
+def test_more_processes_than_pidfds_are_killed_in_turn(
+    killer: ProcessKiller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the first ones are not gone yet: all stay in the trace here."""
+    monkeypatch.setattr(process_killer, "_MOST_HANDLES", 2)
+    with contextlib.ExitStack() as stack:
+        started = [stack.enter_context(subprocess.Popen(["sleep", "1000"])) for _ in range(5)]
+        for each in started:
+            stack.callback(each.kill)
+        trace = Trace()
+        for number, each in enumerate(started):
+            trace.processes[number] = TracedProcess(number, each.pid, None, 0)
+        for _ in range(4):
+            killer.kill(trace, trace.processes.keys())
+        assert [each.wait(timeout=30) for each in started] == [-signal.SIGKILL] * 5

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from seclatch.recording.trace.trace import Trace
 
+_MOST_HANDLES = 256
+"""Pidfds that are open at a time: a process may have 1024 files open by default (getrlimit(2))."""
+
 
 class ProcessKiller:
     """Kills processes of one trace. Call `kill` after each update of the trace, `close` at the end.
@@ -21,16 +24,22 @@ class ProcessKiller:
 
     def __init__(self) -> None:
         self._handles: dict[int, int] = {}
+        self._signalled: set[int] = set()
 
     def kill(self, trace: Trace, numbers: Collection[int]) -> None:
-        """Send SIGKILL to these living processes of the trace, at the second call at the latest."""
-        for number in numbers:
+        """Send SIGKILL to these living processes of the trace; to each at a later call.
+
+        That is the second one, unless there are more of them than pidfds are opened.
+        """
+        for number in self._handles.keys() & set(numbers):
+            with contextlib.suppress(OSError):  # it has ended
+                signal.pidfd_send_signal(self._handles[number], signal.SIGKILL)
+            self._signalled.add(number)
+        self.close()
+        for number in sorted(numbers, key=self._signalled.__contains__)[:_MOST_HANDLES]:
             # Linux 5.3, which is older than what the recorder needs; OSError: it has ended.
             with contextlib.suppress(OSError):
-                if number in self._handles:
-                    signal.pidfd_send_signal(self._handles[number], signal.SIGKILL)
-                else:
-                    self._handles[number] = os.pidfd_open(trace.processes[number].pid)
+                self._handles[number] = os.pidfd_open(trace.processes[number].pid)
 
     def close(self) -> None:
         """Close the pidfds."""
