@@ -13,11 +13,19 @@ from seclatch.scan.image.scan_target import ScanTarget
 from seclatch.scan.reach.scan_program import scan_program
 from seclatch.scan.summary.summary_cache import SummaryCache
 
+START = "int pam_start(); void *h; pam_start(v[0], v[0], &h, &h);"
 BODIES = {
-    "pam_start": ("int pam_start(); void *h; pam_start(v[0], v[0], &h, &h);", True),
-    "pam_start_confdir": ("int pam_start_confdir(); pam_start_confdir(v[0], 0, 0, 0, 0);", True),
-    "other": ("const char *pam_strerror(); return pam_strerror(0, n) == 0;", False),
+    "pam_start": (START + "int pam_authenticate(); pam_authenticate(h, 0);", True, True),
+    "pam_start_confdir": (
+        "int pam_start_confdir(), pam_acct_mgmt(); pam_start_confdir(v[0], 0, 0, 0, 0);"
+        "pam_acct_mgmt(0, 0);",
+        True,
+        True,
+    ),
+    "nothing more": (START, True, False),
+    "other": ("const char *pam_strerror(); return pam_strerror(0, n) == 0;", False, False),
 }
+"""Programs, whether they load modules, and whether these execute unix_chkpwd(8)."""
 
 
 def scanned(body: str, cache: SummaryCache, directory: Path) -> ScannedProgram:
@@ -35,10 +43,10 @@ def scanned(body: str, cache: SummaryCache, directory: Path) -> ScannedProgram:
 def test_pam_s_modules_come_with_a_transaction(
     case: str, cache: SummaryCache, tmp_path: Path
 ) -> None:
-    body, begins = BODIES[case]
+    body, begins, executes = BODIES[case]
     program = scanned(body, cache, tmp_path)
     assert any(each.endswith("/pam_unix.so") for each in program.plugins) == begins
-    assert ("execve" in {each.name for each in program.calls}) == begins  # unix_chkpwd(8)
+    assert ("execve" in {each.name for each in program.calls}) == executes
     assert bool(program.notes) == begins
 
 

@@ -23,21 +23,34 @@ _CACHED, _LARGEST_CACHE = re.compile(rb"\0(/[^\0]{1,4000})/[^/\0]+(?=\0)"), 1 <<
 class LoadedModule:
     """A loaded file: `path` in the root directory.
 
-    `plugin`: all that it exports may be called. `loader`: the module that imports it, whose
-    DT_RPATH counts. `variants` are the files that better processors load instead of it
-    (glibc-hwcaps).
+    `plugin`: all that it exports may be called, or the names in `called` alone, if that is not
+    None. `loader`: the module that imports it, whose DT_RPATH counts. `variants` are the files that
+    better processors load instead of it (glibc-hwcaps).
     """
 
     path: str
     summary: FileSummary
     loader: LoadedModule | None = None
     plugin: bool = False
+    called: frozenset[str] | None = None
     variants: list[LoadedModule] = field(default_factory=list)
 
     @property
     def name(self) -> str:
         """Return its soname, or its file's name."""
         return self.summary.soname or posixpath.basename(self.path)
+
+    def add_called(self, names: frozenset[str] | None) -> None:
+        """Make it a plugin of which these names are called, too; None: all that it exports."""
+        if not self.plugin:
+            self.called = names
+        elif self.called is not None:
+            self.called = None if names is None else self.called | names
+        self.plugin = True
+
+    def is_called(self, name: str) -> bool:
+        """Return whether the program that loads it as a plugin may call an export of it."""
+        return self.called is None or name in self.called
 
 
 def list_rpath(module: LoadedModule) -> list[str]:

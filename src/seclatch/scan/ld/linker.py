@@ -54,14 +54,20 @@ class LinkedProgram:
         rest = [module for module in self.modules if module is not self.interpreter]
         return rest + ([self.interpreter] if self.interpreter else [])
 
-    def add(
-        self, path: str, loader: LoadedModule | None = None, *, plugin: bool = False
-    ) -> LoadedModule | None:
+    def add(self, path: str, loader: LoadedModule | None = None) -> LoadedModule | None:
         """Load a file and, after it, all that it needs; None if it is no usable library."""
         before = len(self.modules)
-        module = self._load(path, loader, plugin=plugin)
+        module = self._load(path, loader)
         self.load_needed(before)
         return module
+
+    def add_plugin(self, path: str, called: frozenset[str] | None = None) -> None:
+        """Load a file of which the program calls these names, or anything that it exports."""
+        before = len(self.modules)
+        module = self.add(path, self.modules[0])
+        if module is not None:
+            is_new = module.plugin or module in self.modules[before:]
+            module.add_called(called if is_new else None)
 
     def load_needed(self, first: int = 0) -> None:
         """Load what modules need from the given one on, breadth first."""
@@ -72,10 +78,12 @@ class LinkedProgram:
 
     def open(self, name: str, loader: LoadedModule) -> LoadedModule | None:
         """Load a library as dlopen(3) would: by path if it has a slash, else by search."""
+        known = None if "/" in name else self.by_name.get(name)
         if "/" in name:
-            return self.add(name, loader)
-        known = self.by_name.get(name)
-        if known is not None:
+            known = self.add(name, loader)
+        if known is not None and known.plugin:
+            known.add_called(None)  # by other code than that which loads it as a plugin
+        if known is not None or "/" in name:
             return known
         before = len(self.modules)
         module = self._load_found(name, loader)
@@ -112,7 +120,7 @@ class LinkedProgram:
         """Load a library that is searched by name, and its variants."""
         paths = self.find_all(name, loader)
         loaded_before = any(module.path == path for path in paths[:1] for module in self.modules)
-        loaded = [self._load(path, loader, plugin=False) for path in paths]
+        loaded = [self._load(path, loader) for path in paths]
         found = [module for module in loaded if module is not None]
         if not found:
             return None
@@ -122,7 +130,8 @@ class LinkedProgram:
         )
         for module in further:
             # Where names have been bound already, it is unknown which of them count here too.
-            module.plugin = module.plugin or loaded_before
+            if loaded_before:
+                module.add_called(None)
         base.variants += further
         self.by_name[name] = base
         return base
@@ -133,11 +142,10 @@ class LinkedProgram:
         machine = int.from_bytes(head[18:20], "little")
         return head[:5] == b"\x7fELF\x02" and machine == self.modules[0].summary.machine
 
-    def _load(self, path: str, loader: LoadedModule | None, *, plugin: bool) -> LoadedModule | None:
+    def _load(self, path: str, loader: LoadedModule | None) -> LoadedModule | None:
         real = self.rootfs.resolve(path)
         known = next((other for other in self.modules if other.path == real), None)
         if known is not None:
-            known.plugin = known.plugin or plugin
             return known
         try:
             summary = None if real is None else self.cache.file(self.rootfs, real)
@@ -150,7 +158,7 @@ class LinkedProgram:
         if self.modules and summary.machine != self.modules[0].summary.machine:
             self.unread.append((real, "is for another machine than the program"))
             return None
-        module = LoadedModule(real, summary, loader, plugin)
+        module = LoadedModule(real, summary, loader)
         self.modules.append(module)
         self.by_name.setdefault(module.name, module)
         return module
@@ -162,10 +170,7 @@ class LinkedProgram:
             if len(self.modules) + len(self.missing) > _MOST:
                 self.missing.append(_TOO_MANY)
                 continue
-            if "/" in name:
-                found = self._load(name, module, plugin=False)
-            else:
-                found = self._load_found(name, module)
+            found = self._load(name, module) if "/" in name else self._load_found(name, module)
             if found is not None:
                 self.by_name[name] = found
             elif name not in self.missing:
@@ -179,7 +184,7 @@ def link_program(
     library_path = environment.get("LD_LIBRARY_PATH", "")
     program = LinkedProgram(rootfs, cache, environment=environment)
     program.library_path = tuple(directory for directory in library_path.split(":") if directory)
-    main = program._load(executable, None, plugin=False)
+    main = program._load(executable, None)
     if main is None:
         reason = program.unread[0][1] if program.unread else "no such file in the root directory"
         raise ElfError(reason)
@@ -190,7 +195,7 @@ def link_program(
         else library_search.list_glibc_directories(rootfs, main)
     )
     if main.summary.interpreter:
-        program.interpreter = program._load(main.summary.interpreter, None, plugin=False)
+        program.interpreter = program._load(main.summary.interpreter, None)
     if program.interpreter is not None and musl:
         for name in ("libc.so", f"libc.musl-{library_search.PLATFORM[main.summary.machine]}.so.1"):
             program.by_name[name] = program.interpreter  # musl's linker is its C library
@@ -201,6 +206,6 @@ def link_program(
     for name in library_search.list_auditors(main, environment) if glibc else ():
         found = program.open(name, main)
         if found is not None:
-            found.plugin = True
+            found.add_called(None)
     program.at_start = len(program.modules)
     return program

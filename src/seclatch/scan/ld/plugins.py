@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from seclatch.scan.image.rootfs_reader import Rootfs
 from seclatch.scan.image.scan_target import ScanTarget
@@ -28,12 +28,14 @@ class FoundPlugins:
     """`paths` of libraries that the program's configuration loads, and notes.
 
     `known`: the program itself loads nothing else; `missing`: except what these files would name.
+    `called`: the exports that it calls of a library by its path, if not all.
     """
 
     paths: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     known: bool = False
     missing: tuple[str, ...] = ()
+    called: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def find_plugins(rootfs: Rootfs, path: str, target: ScanTarget) -> FoundPlugins:
@@ -47,19 +49,15 @@ def find_plugins(rootfs: Rootfs, path: str, target: ScanTarget) -> FoundPlugins:
             note = f"{len(found)} plugins by the configuration in the image"
             missing = [*loads.missing, *([_TOO_MANY] if len(found) > _MOST else [])]
             notes = (note,) if found else ()
-            return FoundPlugins(found[:_MOST], notes, True, tuple(dict.fromkeys(missing)))
+            called = dict.fromkeys(found, _list_called_names(base))
+            return FoundPlugins(
+                found[:_MOST],
+                notes,
+                True,
+                tuple(dict.fromkeys(missing)),
+                {path: names for path, names in called.items() if names is not None},
+            )
     return FoundPlugins()
-
-
-_STARTS_PAM = {"pam_start", "pam_start_confdir"}
-"""Every transaction begins with one of them (pam_start(3)), and loads the service's modules."""
-
-
-def find_pam_plugins(rootfs: Rootfs, asked: set[str]) -> FoundPlugins:
-    """Return the PAM modules of a program that imports these names."""
-    if not _STARTS_PAM & asked:
-        return FoundPlugins()
-    return FoundPlugins(tuple(_pam_modules(rootfs)), ("PAM modules by /etc/pam.d",))
 
 
 _STARTS_APR = {
@@ -263,6 +261,22 @@ def _mariadb(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     return _list_files(rootfs, *target.values("--plugin-dir", "--plugin_dir"), *folders, depth=0)
 
 
+_MARIADB = r"(mariadb|mysql)[a-z-]*"
+_MARIADB_SERVER = r"(mariadbd|mysqld)(-.*)?|.*(embedded|backup).*"
+_CLIENT_PLUGIN = "_mysql_client_plugin_declaration_"
+
+
+def _list_called_names(base: str) -> frozenset[str] | None:
+    """Return what a program calls of its plugins by the name of its file; None: all exports.
+
+    A client of MariaDB takes this one name of a plugin that it loads to authenticate, and refuses
+    those that have none, as the server's (sql-common/client_plugin.c): only their constructors run.
+    """
+    if re.fullmatch(_MARIADB, base) and not re.fullmatch(_MARIADB_SERVER, base):
+        return frozenset({_CLIENT_PLUGIN})
+    return None
+
+
 _FINDERS: tuple[tuple[str, Callable[[Rootfs, ScanTarget], ConfiguredLoads]], ...] = (
     (r"nginx|openresty", plugin_config.find_nginx_modules),
     (r"apache2|httpd", plugin_config.find_apache_modules),
@@ -274,29 +288,8 @@ _FINDERS: tuple[tuple[str, Callable[[Rootfs, ScanTarget], ConfiguredLoads]], ...
     (r"r?bash", _bash),
     (r"rsyslogd", _rsyslog),
     (r"php(-fpm|-cgi)?(\d+(\.\d+)?)?", _php),
-    (r"(mariadb|mysql)[a-z-]*", _mariadb),
+    (_MARIADB, _mariadb),
     (r"memcached", _lua),  # its proxy runs scripts
     (r"lua(jit)?(\d+\.\d+)?", _lua),
     (r"(redis|valkey)-(server|sentinel|check-(aof|rdb))", plugin_config.find_redis_modules),
 )
-
-
-def _pam_modules(rootfs: Rootfs) -> list[str]:
-    """Return the modules in any service's file: a program's service name is unknown."""
-    named: set[str] = set()
-    for folder in ("/etc/pam.d", "/usr/lib/pam.d"):
-        for file in rootfs.names(folder):
-            named.update(re.findall(r"[\w.-]+\.so\b", rootfs.text(posixpath.join(folder, file))))
-    places = (
-        "/usr/lib/x86_64-linux-gnu/security",
-        "/usr/lib/aarch64-linux-gnu/security",
-        "/usr/lib/security",
-        "/lib/security",
-        "/usr/lib64/security",
-    )
-    return [
-        path
-        for place in places
-        for name in sorted(named)
-        if rootfs.resolve(path := posixpath.join(place, name)) is not None
-    ]

@@ -101,6 +101,9 @@ class ReachabilityWalk:
             self._prepare_module(index, module)
         for index, module in new:
             self._reach_roots(index, module)
+        for index, module in enumerate(self.program.modules[: self._begun - len(new)]):
+            if module.called:
+                self._reach_exports(index, module)  # more of them may be called now
         for node in self._running if new else ():
             self._reach(node, _RUNNING)
         for searching in self._searching:
@@ -152,8 +155,8 @@ class ReachabilityWalk:
         """Reach everything that a plugin exports, and everything in a Go program."""
         summary = module.summary
         if module.plugin:
-            for rows in summary.exports.values():
-                for _, _, address, _ in rows:
+            for name, rows in summary.exports.items():
+                for _, _, address, _ in rows if module.is_called(name) else ():
                     self._reach_address(index, address, _EXPORTED)
         if summary.go:
             # Go's linker has removed unreachable code, also by types; this analysis could not.
@@ -263,7 +266,8 @@ class ReachabilityWalk:
         self._searching.add(module)
         for name in self.program.modules[module].summary.looked_up:
             for index, other in enumerate(self.program.modules[: self._begun]):
-                for _, _, address, _ in other.summary.exports.get(name, ()):
+                rows = other.summary.exports.get(name, ()) if other.is_called(name) else ()
+                for _, _, address, _ in rows:
                     self._follow_lifted(self.rule_state.ask(module, name, called=False))
                     self._reach_address(
                         index, address, f"{_LOOKED_UP} in {self._name_module(module)}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from seclatch.model.scan import CallChain, ScannedProgram, UnresolvedCall
@@ -11,7 +13,7 @@ from seclatch.scan.analysis.library_rules import OLDEST, Version
 from seclatch.scan.elf.elf_file import AARCH64
 from seclatch.scan.image.rootfs_reader import Rootfs
 from seclatch.scan.image.scan_target import ScanTarget
-from seclatch.scan.ld import gconv_modules, linker, plugins
+from seclatch.scan.ld import gconv_modules, linker, pam_modules, plugins
 from seclatch.scan.reach.collect_arguments import collect_arguments
 from seclatch.scan.reach.collect_numbers import collect_numbers, find_arch
 from seclatch.scan.reach.main_loop import find_loop_calls
@@ -49,26 +51,23 @@ def scan_program(  # noqa: PLR0913 (as in a request)
     linked.missing += () if further else (*configured.missing, *target.unknown)
     linked.configured = configured.known or bool(further)
     # Packages contain files for other machines, too.
-    for path in (*filter(linked.fits, configured.paths), *further):
-        linked.add(path, linked.modules[0], plugin=True)
+    for path in filter(linked.fits, configured.paths):
+        linked.add_plugin(path, configured.called.get(path))
+    for path in further:
+        linked.add_plugin(path)
     reacher = ReachabilityWalk(linked)
     reached = reacher.follow()
     notes = configured.notes
-    for find in (plugins.find_pam_plugins, plugins.find_apr_plugins):
-        modules = find(rootfs, reached.rule_state.asked)
-        notes += modules.notes
-        for path in filter(linked.fits, modules.paths):
-            linked.add(path, linked.modules[0], plugin=True)
-        if modules.paths:
-            reached = reacher.follow()
+    for find in (pam_modules.find_pam_plugins, plugins.find_apr_plugins):
+        notes += _add_asked_plugins(linked, reacher, find)
     static = linked.modules[0].summary.services
     for service in plugins.find_name_services(rootfs, reached.rule_state.asked, static):
         library = linked.find(service, linked.modules[0])
         if library is not None:
-            linked.add(library, linked.modules[0], plugin=True)
+            linked.add_plugin(library)
     found = gconv_modules.find_charset_modules(linked, reached.rule_state.asked)
     for path in found.others:
-        linked.add(path, linked.modules[0], plugin=True)
+        linked.add_plugin(path)
     reacher.need(found.needs, "asked by a module for character sets")
     reacher.follow()
     notes += _note_unknown_libraries(linked, reached)
@@ -76,6 +75,25 @@ def scan_program(  # noqa: PLR0913 (as in a request)
     passed = collect_arguments(linked, reached, reacher.searching)
     made = msgspec.structs.replace(made, arguments=passed)
     return _add_loop(made, linked, reached, main_loop)
+
+
+def _add_asked_plugins(
+    linked: linker.LinkedProgram,
+    reacher: ReachabilityWalk,
+    find: Callable[[Rootfs, set[str]], plugins.FoundPlugins],
+) -> tuple[str, ...]:
+    """Add plugins that come with what the program asks for, until they ask for no more; notes."""
+    notes: tuple[str, ...] = ()
+    added: dict[str, frozenset[str] | None] = {}
+    while True:
+        found = find(linked.rootfs, reacher.rule_state.asked)
+        wanted = {path: found.called.get(path) for path in filter(linked.fits, found.paths)}
+        if wanted == added:
+            return notes
+        added, notes = wanted, found.notes
+        for path, called in wanted.items():
+            linked.add_plugin(path, called)
+        reacher.follow()
 
 
 def _add_loop(
