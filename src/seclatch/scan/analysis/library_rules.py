@@ -140,7 +140,7 @@ class LibraryRules:
 
 
 _MACHINES = {"": 0, "x86_64": X86_64, "aarch64": AARCH64}
-_FILES = ("glibc.toml", "openssl.toml", "systemd.toml")
+_FILES = ("glibc.toml", "libcap.toml", "openssl.toml", "systemd.toml")
 
 
 def read_rule_files() -> bytes:
