@@ -119,6 +119,8 @@ CASES = {
     "name-cache-messages": Case(
         "recvmsg", "struct ifaddrs *i; getifaddrs(&i);", 'getgrnam("root");'
     ),
+    "name-cache-waiting": Case("poll", "poll(0, 0, 0);", 'getgrnam("root");'),
+    "name-cache-requests": Case("sendto", "send(-1, 0, 0, 0);", 'getgrnam("root");'),
     "closing-ranges": Case(
         "close_range", spawn(actions="posix_spawn_file_actions_addclosefrom_np(&f, 9)"), spawn()
     ),
@@ -160,6 +162,7 @@ RANDOM = "int RAND_bytes(void *, int); char b[9]; RAND_bytes(b, sizeof b);"
 NEVER = {
     "sunrpc": Case("", "", ""),
     "user-database": Case("", "", ""),  # tests/scan/test_user_database.py
+    "user-database-connection": Case("", "", ""),  # the same
     "loader-alone": Case("execve", "", ""),
     "loader-diagnostics": Case("uname", "", ""),
     "openssl-random": Case("shmget", "", RANDOM, libraries=TLS),

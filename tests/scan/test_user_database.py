@@ -15,12 +15,14 @@ from tests.scan import traced
 
 GETENT = "/usr/bin/getent"
 BY_EVENTS = {"epoll_create1", "epoll_wait", "inotify_init1", "signalfd4", "timerfd_create"}
+BY_CONNECTION = {"ppoll", "mkdirat", "unlinkat"}
+"""What no other library of getent's has."""
 
 
-def scan(root: Path, cache: SummaryCache) -> set[str]:
+def scan(root: Path, cache: SummaryCache, *environment: tuple[str, str]) -> set[str]:
     rootfs = Rootfs(root)
     try:
-        found = scan_program(rootfs, cache, ScanTarget(GETENT, "a test"))
+        found = scan_program(rootfs, cache, ScanTarget(GETENT, "a test", environment))
     finally:
         rootfs.close()
     assert any("libnss_systemd" in plugin for plugin in found.plugins)
@@ -32,11 +34,14 @@ def test_users_that_are_in_files_alone(cache: SummaryCache, tmp_path: Path) -> N
     with unpacked(("libc-bin", "libnss-systemd")) as root:
         (root / "etc/nsswitch.conf").write_text("passwd: files systemd\ngroup: files systemd\n")
         found = scan(root, cache)
-        assert not found & BY_EVENTS
-        for words in (["passwd", "absent"], ["group", "absent"]):
+        assert not found & (BY_EVENTS | BY_CONNECTION)
+        (root / "etc/userdb").mkdir()  # users in files of its own, which it looks for by chase()
+        (root / "etc/userdb/some.user").write_text('{"userName": "some", "uid": 70000}')
+        for words in (["passwd", "absent"], ["group", "absent"], ["passwd", "some"], ["passwd"]):
             log = tmp_path / "log"
             seen = traced.trace(["chroot", str(root), GETENT, *words], log)
             assert "/run/systemd/userdb" in log.read_text()
             assert seen[GETENT] <= found
+        assert scan(root, cache, ("SYSTEMD_LOG_TARGET", "journal")) >= BY_CONNECTION
         (root / "run/systemd/userdb").mkdir(parents=True)
-        assert found | BY_EVENTS <= scan(root, cache)
+        assert found | BY_EVENTS | BY_CONNECTION <= scan(root, cache)

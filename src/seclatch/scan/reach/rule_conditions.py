@@ -31,8 +31,12 @@ def _has_name_cache(program: LinkedProgram) -> bool:
 
 
 def _has_user_database(program: LinkedProgram) -> bool:
-    """Return whether the image has a place for the sockets of systemd's user database."""
-    return program.rootfs.is_directory("/run/systemd/userdb")
+    """Return whether the image has a place for the sockets of systemd's user database.
+
+    Or says where messages go: to sockets of their own.
+    """
+    logs = "SYSTEMD_LOG_TARGET" in program.environment
+    return logs or program.rootfs.is_directory("/run/systemd/userdb")
 
 
 def _list_file_paths(modules: Sequence[LoadedModule]) -> Iterator[str]:
