@@ -36,6 +36,7 @@ PACKAGES = (
     "util-linux",
     "openssl",
     "nginx",
+    "fd-find",
 )
 CALL = re.compile(r"^\d+ (\w+)\(", re.MULTILINE)
 ALWAYS = {"execve"}  # qemu's own start is not the program's
@@ -96,6 +97,7 @@ COMMANDS = [
     "sync {tmp}",
     "shuf -n1 /etc/passwd",
     "split -l3 /etc/passwd {tmp}/s",
+    "fdfind passwd /etc/pam.d",  # Rust's, with jump tables of bytes
 ]
 
 

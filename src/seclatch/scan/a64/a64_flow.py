@@ -43,9 +43,11 @@ class A64Function:
         self.leaders = self._find_leaders()
         if computed and (self.entries or not self._switch):
             self.entries = sorted(self.leaders)  # a table that cannot be read, or none
+        elif computed:
+            self.entries = sorted({*self._switch})  # it is unknown which jump uses which table
 
     def _find_leaders(self) -> set[int]:
-        leaders = {0, *self.entries}
+        leaders = {0, *self.entries, *self._switch}
         for index, word in enumerate(self._words):
             target = _target(word, index)
             jumps = target is not None and word >> 26 != 0x25

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -215,6 +216,8 @@ class _Machines:
         sweep, entered = self._sweep, self._list_entered(start, stop, {*switch})
         caught = start in self._handlers
         labels = self._has_labels(start, stop)
+        if labels and self._elf.machine == AARCH64:
+            labels, switch = self._read_small_tables(code, start, entered, switch)
         settled = index in self.settled
         at = self._handlers.get(start, 0)
         facts = FlowFacts(
@@ -236,6 +239,23 @@ class _Machines:
         from seclatch.scan.x86 import x86_flow
 
         return x86_flow.X86Function(code, start, facts)
+
+    def _read_small_tables(
+        self, code: bytes, start: int, entered: list[int], switch: list[int]
+    ) -> tuple[bool, list[int]]:
+        """Return whether a jump may lead anywhere in the function, and where its tables lead."""
+        from seclatch.scan.a64.a64_tables import find_jump_targets
+
+        words = struct.unpack(f"<{len(code) // 4}I", code[: len(code) // 4 * 4])
+        found = find_jump_targets(words, start, entered, self._read_object)
+        return (True, switch) if found is None else (False, sorted({*switch, *found}))
+
+    def _read_object(self, address: int) -> bytes:
+        """Return the bytes of the data object at an address, as far as the file has them."""
+        index = int(np.searchsorted(self._bounds, address, "right"))
+        base = self._elf.base
+        end = int(self._bounds[index]) if index < len(self._bounds) else self._elf.end
+        return self._elf.memory[address - base : end - base] if address >= base else b""
 
     def _list_entered(self, start: int, stop: int, switch: set[int]) -> list[int]:
         low, high = (bisect_left(self._entered, (bound, False)) for bound in (start, stop))
