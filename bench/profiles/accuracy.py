@@ -19,7 +19,12 @@ from bench.profiles.run import Run
 from bench.profiles.servers import packages, workload
 from bench.profiles.workload import Workload
 from bench.scan import NEUTRAL
-from seclatch.model.recording import RecordedProcess, Recording
+from seclatch.model.recording import (
+    RecordedCalls,
+    RecordedDenial,
+    RecordedProcess,
+    Recording,
+)
 from seclatch.recording.files import recording_file
 
 
@@ -83,7 +88,8 @@ def record_server(name: str, root: Path) -> set[str]:
 def issued_by(recording: Recording, program: str) -> set[str]:
     """Return the calls in the program's stage of processes whose last image is `program`.
 
-    The calls of an entry script that executes it are among them: a recording counts by process.
+    Those too that Docker's default denied: clone3, which pthread_create(3) tries first. The calls
+    of an entry script that executes it are among them: a recording counts by process.
     """
     parents = {each.id: each for each in recording.processes}
 
@@ -95,6 +101,5 @@ def issued_by(recording: Recording, program: str) -> set[str]:
         return parent is not None and is_of_program(parent)
 
     own = {each.id for each in recording.processes if is_of_program(each)}
-    return {
-        each.name for each in recording.calls if each.stage == "program" and each.process in own
-    }
+    made: list[RecordedCalls | RecordedDenial] = [*recording.calls, *recording.denials]
+    return {each.name for each in made if each.stage == "program" and each.process in own}
