@@ -265,7 +265,7 @@ int inject_call(struct injection *injection, long number, const unsigned long ar
 	return err;
 }
 
-int inject_cancel_next(struct injection *injection, long *number)
+int inject_replace_next(struct injection *injection, long *number)
 {
 	struct at_call at = { 0 };
 	int err = run_to_syscall(injection); /* its entry */
@@ -274,7 +274,7 @@ int inject_cancel_next(struct injection *injection, long *number)
 		err = EPERM;
 	*number = (long)at.number;
 	if (!err)
-		err = registers_cancel(injection->pid, &injection->registers);
+		err = registers_make_harmless(injection->pid, &injection->registers);
 	return err ? err : run_to_syscall(injection); /* its exit */
 }
 

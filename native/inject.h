@@ -58,9 +58,9 @@ int inject_begin_anywhere(struct injection *injection, pid_t pid, const struct r
  * `patience` (a frozen process), and the call is not made once the registers are put back. */
 int inject_call(struct injection *injection, long number, const unsigned long args[ARGUMENTS],
 		long *result);
-/* From any stop, with no register changed: to the next call that the tracee makes by itself, at `at`, which is
- * not made.  Only arm64 needs it. */
-int inject_cancel_next(struct injection *injection, long *number);
+/* From any stop, with no register changed: to the next call that the tracee makes by itself, at `at`.  It makes
+ * munmap(2) of nothing instead.  Only arm64 needs it. */
+int inject_replace_next(struct injection *injection, long *number);
 /* To the entry into a call without arguments, for good. */
 int inject_enter(struct injection *injection, unsigned long at, long number);
 /* A tracee that is not let go then must have its next PTRACE_EVENT_STOP answered: a stop that came

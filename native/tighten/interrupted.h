@@ -5,9 +5,10 @@
  *
  * arm64: the kernel has put back pc and x0 before the stop already, and does not say why (rewound_call.h).
  * Whether it is to go on by restart_syscall(2) shows at its next entry into the kernel, which it is run
- * to and which is cancelled; the kernel remembers the sleep meanwhile.  At the exit of an injected call it looks
- * at x0 for a restart again, and restores the first argument of that call: so the last one is getpid(2) with
- * the first argument of the interrupted one, and x0 gets the errno.
+ * to; it makes another call there, and the kernel remembers the sleep meanwhile.  At the exit of an injected
+ * call it looks at x0 for a restart again, and restores the first argument of that call: so the last one has
+ * the first argument of the interrupted one, and x0 gets the errno.  Both are munmap(2) with length 0, which
+ * fails with EINVAL: where the present filters are in force, they must allow munmap in any case.
  */
 #ifndef SECLATCH_INTERRUPTED_H
 #define SECLATCH_INTERRUPTED_H
@@ -45,15 +46,19 @@ static inline void find_interrupted_call(struct tracee *tracee)
 	else if ((result <= -RESTARTSYS && result >= -RESTARTNOHAND) || result == -RESTART_BLOCK ||
 		 result == -EINTR)
 		tracee->restart = (int)-result;
+	if (tracee->restart == RESTART_BLOCK && options.never_restart)
+		tracee->restart = RESTARTNOINTR;
 }
 
-/* Can it be let go as it is, with the registers of set_restart_at_stop()? */
+/* Can it be let go as it is, with the registers of set_restart_at_stop()?  Unsuspended, restart_syscall(2)
+ * is allowed, or it is to begin again. */
 static inline bool restarts_from_stop(const struct tracee *tracee)
 {
-	return tracee->restart != RESTART_BLOCK;
+	return tracee->restart != RESTART_BLOCK || options.unsuspended;
 }
 
-/* Finds out whether the kernel continues the call by restart_syscall(2), and keeps it from doing so yet. */
+/* Finds out whether the kernel continues the call by restart_syscall(2), and keeps it from doing so yet.  If a
+ * filter would deny that, and none is suspended, the sleep begins again. */
 static inline int settle_restart(struct injection *injection, struct tracee *tracee)
 {
 	(void)injection, (void)tracee;
@@ -177,7 +182,9 @@ static inline int settle_restart(struct injection *injection, struct tracee *tra
 
 	if (tracee->restart != RESTART_BLOCK)
 		return 0;
-	err = inject_cancel_next(injection, &number);
+	err = inject_replace_next(injection, &number);
+	if (!err && number == abi->nr_restart_syscall && options.never_restart)
+		tracee->restart = RESTARTNOINTR;
 	if (err || number == abi->nr_restart_syscall)
 		return err;
 	tracee->restart = 0; /* it was about to make this call */
@@ -203,7 +210,7 @@ static inline int set_restart(struct injection *injection, const struct tracee *
 		set_restart_at_stop(tracee, registers);
 		return 0;
 	}
-	err = inject_call(injection, registers_abi(registers)->nr_getpid,
+	err = inject_call(injection, registers_abi(registers)->nr_munmap,
 			  (unsigned long[ARGUMENTS]){ tracee->first }, &none);
 	registers->user.regs[0] = (unsigned long)(long)-tracee->restart;
 	return err;

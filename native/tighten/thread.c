@@ -136,9 +136,6 @@ static int look_at_call(struct tracee *tracee)
 	find_interrupted_call(tracee);
 	if (tracee->restart == EINTR)
 		tracee->restart = is_repeatable(tracee->number, tracee->compat) ? RESTARTNOHAND : 0;
-	/* a filter would deny restart_syscall(2), and none is suspended: the sleep begins again */
-	if (tracee->restart == RESTART_BLOCK && options.never_restart)
-		tracee->restart = RESTARTNOINTR;
 	return 0;
 }
 
@@ -389,7 +386,7 @@ static void leave_untouched(struct tracee *tracee)
 	unsigned long at = registers_pc(&tracee->registers) -
 			   registers_abi(&tracee->registers)->enter_length;
 
-	if (!restarts_from_stop(tracee) && !options.unsuspended) {
+	if (!restarts_from_stop(tracee)) {
 		request(SET_OPTIONS, tracee->tid, 0, (void *)(tracer_options() | EXITKILL));
 		if (inject_begin_anywhere(&untouched, tracee->tid, &tracee->registers, at))
 			return;

@@ -27,6 +27,7 @@ TARGETS = (
     "intruder",
     "kill_tracer",
     "kill_worker",
+    "late_filter",
     "nonleader_exec",
     "notify_ready",
     "opens_gate",

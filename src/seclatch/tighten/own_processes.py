@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from seclatch.errors import SeclatchError
-from seclatch.model.arch import Arch
 from seclatch.process.tightened_records import find_own_folder, write_tightened
 from seclatch.system.procfs import read_start
 from seclatch.tighten.further_filter import FurtherFilter
@@ -44,6 +43,7 @@ from seclatch.tighten.tighten_container import (
     make_present_report,
     prepare_filter,
     read_names,
+    require_supported_architecture,
 )
 from seclatch.tighten.tighten_report import TightenReport
 from seclatch.tighten.tighten_target import (
@@ -92,7 +92,7 @@ def find_own_target(
 
     Processes are ids and start times.
     """
-    _require_architecture()
+    require_supported_architecture()
     _refuse_rehearsal(request)
     target = find_tighten_target(request.target)
     starts = list_starts(target)
@@ -122,15 +122,6 @@ def prepare_own(
     wanted = replace(request, options=chosen)
     selected = _select_unbound(target, judged) if alone or judged.bound else target
     return OwnFilter(wanted, prepare_filter(wanted, selected), judged)
-
-
-def _require_architecture() -> None:
-    if Arch.native() is not Arch.X86_64:
-        raise SeclatchError(
-            f"putting a filter on running processes of {Arch.native().title} without root: only "
-            "x86_64 is supported",
-            remedy="run it as root on the host",
-        )
 
 
 def _refuse_rehearsal(request: TightenRequest) -> None:

@@ -102,7 +102,7 @@ def can_suspend() -> bool:
 
 def require_permission() -> None:
     """Raise SeclatchError where nothing can be put on a running process."""
-    _require_architecture()
+    require_supported_architecture()
     _require_privileges()
 
 
@@ -132,7 +132,7 @@ def put_on(request: TightenRequest, prepared: PreparedFilter) -> TightenReport:
     return report
 
 
-def _require_architecture() -> None:
+def require_supported_architecture() -> None:
     """Raise SeclatchError where native/tighten cannot make a program call the kernel."""
     if Arch.native() not in (Arch.X86_64, Arch.AARCH64):
         raise SeclatchError(
