@@ -20,7 +20,7 @@ WHEEL_STAMP := $(VENV)/.wheels
 FUZZ_SECONDS ?= 300
 
 .PHONY: setup demo test say-how-long check man docs lint bench bpf clean test-packages release test-release wheels test-wheels deb test-deb test-arm64 \
-	test-arm64-programs test-libraries test-newer test-kubernetes test-hosts test-all scenes sweep moments traffic soak soak-probes fuzz
+	test-arm64-programs test-arm64-tighten test-arm64-moments test-libraries test-newer test-kubernetes test-hosts test-all scenes sweep moments traffic soak soak-probes fuzz
 
 setup: $(STAMP)
 	@:
@@ -111,6 +111,12 @@ test-arm64: $(WHEEL_STAMP)
 	@tools/need $(ARM64_PACKAGES)
 	$(VENV)/bin/python -m tests.arm64 $(ARM64_ARGS)
 
+# There, what takes longer: the tracer of a tightening killed, a user's own containers; and programs in every
+# kind of call at 200 random moments.
+test-arm64-tighten test-arm64-moments: test-arm64-%: $(WHEEL_STAMP)
+	@tools/need $(ARM64_PACKAGES)
+	$(VENV)/bin/python -m tests.arm64 --run $* --seconds 14400 $(ARM64_ARGS)
+
 # The latch's tests with the runtimes and engines of a newer Debian suite, in a root directory of
 # their own. NEWER_ARGS="--run all --table docs/latch.md" writes the page's table.
 test-newer: test-packages $(DEV_STAMP)
@@ -175,7 +181,7 @@ fuzz: $(DEV_STAMP)
 # By hand: every campaign, besides what CI runs. Takes some hours; docs/sweep.md and
 # docs/hosts.md have tables of the last runs.
 test-all: test lint test-wheels test-deb test-release test-arm64 test-newer test-kubernetes test-hosts test-libraries \
-	test-arm64-programs scenes sweep moments traffic soak soak-probes fuzz
+	test-arm64-programs test-arm64-tighten test-arm64-moments scenes sweep moments traffic soak soak-probes fuzz
 
 # What is known of C libraries and OpenSSL, against those of older and newer Debian suites.
 test-libraries: test-packages $(DEV_STAMP)

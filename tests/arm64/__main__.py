@@ -1,6 +1,7 @@
 """`make test-arm64`: boot, test, judge.
 
-python -m tests.arm64 [--run checks|all|programs|TEST,…] [--cpu MODEL]… [--wheel FILE]
+python -m tests.arm64 [--run checks|all|tighten|moments|sweep|programs|TEST,…] [--cpu MODEL]…
+                      [--wheel FILE] [--moments N]
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from tests.arm64.system import System
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seclatch/arm64"
 
+ROOTLESS = ("podman", "uidmap")
+WAIT_MOSTLY = ("tighten", "moments")
+
 
 def main() -> int:
     """Make the guest, boot each model, print the results of each."""
@@ -46,8 +50,8 @@ def alone(folder: Path) -> Iterator[None]:
 
 def make_and_run(options: argparse.Namespace, programs: bool, began: float) -> int:
     """Make what is not in the cache, boot, judge."""
-    system = System(CACHE, "programs", ported.PACKAGES) if programs else System(CACHE)
-    kernel, base, overlay = system.make()
+    wanted = listed(options.run)
+    kernel, base, overlay = choose_system(programs, wanted).make()
     say(began, "the guest's system is there")
     wheel = options.wheel or cross_build()
     say(began, f"the wheel is there: {wheel.name}")
@@ -59,9 +63,12 @@ def make_and_run(options: argparse.Namespace, programs: bool, began: float) -> i
             with part.open("rb") as source:
                 shutil.copyfileobj(source, target, 1 << 20)
     say(began, "the project's part is there")
-    wanted = listed(options.run)
-    words = (f"seclatch.run={options.run}",)
-    machines = [Machine(model, kernel, initramfs, words=words) for model in options.cpu]
+    words = (f"seclatch.run={options.run}", f"seclatch.moments={options.moments}")
+    counts = options.clock == "instructions"
+    machines = [
+        Machine(model, kernel, initramfs, words=words, counts_instructions=counts)
+        for model in options.cpu
+    ]
     verdicts = run(machines, wanted, options)
     for verdict in verdicts:
         if not verdict.good:
@@ -71,6 +78,14 @@ def make_and_run(options: argparse.Namespace, programs: bool, began: float) -> i
     for verdict in verdicts:  # their counts end the output
         print("\n".join(verdict.lines()))
     return 0 if all(verdict.good for verdict in verdicts) else 1
+
+
+def choose_system(programs: bool, wanted: Sequence[str]) -> System:
+    """Return the guest's system with the packages that these tests need."""
+    if programs:
+        return System(CACHE, "programs", ported.PACKAGES)
+    rootless = any(name.startswith("tests/engines/test_tighten.py") for name in wanted)
+    return System(CACHE, "rootless", ROOTLESS) if rootless else System(CACHE)
 
 
 def cross_build() -> Path:
@@ -84,14 +99,23 @@ def parse() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.arm64")
     parser.add_argument(
-        "--run", default="checks", help="checks, all, programs, or tests with commas"
+        "--run",
+        default="checks",
+        help="checks, all, tighten, moments, sweep, programs, or tests with commas",
     )
     parser.add_argument("--cpu", choices=list(MODELS), action="append")
+    parser.add_argument(
+        "--clock",
+        choices=["host", "instructions"],
+        help="what the guest's clock follows; instructions: its own, and waiting takes no time",
+    )
+    parser.add_argument("--moments", type=int, default=200, help="of each kind: --run moments")
     parser.add_argument("--wheel", type=Path, help="instead of one made of this tree")
     parser.add_argument("--seconds", type=int, default=1800, help="at most, for one machine")
     parser.add_argument("--logs", type=Path, default=Path("build/arm64"))
     options = parser.parse_args()
     options.cpu = options.cpu or list(MODELS)
+    options.clock = options.clock or ("instructions" if options.run in WAIT_MOSTLY else "host")
     return options
 
 

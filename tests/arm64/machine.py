@@ -17,13 +17,18 @@ MODELS = {
 
 @dataclass(frozen=True)
 class Machine:
-    """The parts to boot; `words` are added to the kernel's command line."""
+    """The parts to boot; `words` are added to the kernel's command line.
+
+    `counts_instructions`: the guest's clock goes on by 2 ns for each instruction, and at once where
+    it only waits. So it does not depend on how busy this machine is.
+    """
 
     model: str
     kernel: Path
     initramfs: Path
     memory: int = 2048
     words: tuple[str, ...] = ()
+    counts_instructions: bool = False
 
     def argv(self) -> list[str]:
         """Return QEMU's command line."""
@@ -36,6 +41,7 @@ class Machine:
             MODELS[self.model],
             "-accel",
             "tcg,tb-size=512",
+            *(["-icount", "shift=1,sleep=off"] if self.counts_instructions else []),
             "-smp",
             "1",
             "-m",

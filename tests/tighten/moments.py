@@ -1,6 +1,7 @@
 """`make moments`: bind programs in each kind of system call at random moments; print the counts.
 
 python -m tests.tighten.moments [--moments 200] [--workers 8] [--only WORDS] [--write FILE]
+python -m tests.tighten.moments --rows FILE --machine WORDS --write FILE
 
 The program's own filter kills for what is injected: seccomp, prctl, mmap's relatives, and
 restart_syscall, by which an interrupted sleep goes on.
@@ -9,6 +10,7 @@ restart_syscall, by which an interrupted sleep goes on.
 from __future__ import annotations
 
 import argparse
+import re
 import statistics
 import sys
 import tempfile
@@ -21,6 +23,10 @@ from pathlib import Path
 from tests.conftest import Compiler
 from tests.tighten.binding import BOUND, DISTURBED, LATE, UNBOUND, Report, bind_in_flight
 from tests.tighten.result_page import describe_run, write_section
+
+# Under this name a test on arm64 reports its row, which is printed on the guest's console.
+PROPERTY = "moments"
+ROW = re.compile(rf"@@ NOTE {PROPERTY} (\|.*\|)$")
 
 # The kernel starts their time-outs again: TIMED in native/tighten/calls.c.
 TIMED = ("epoll-timeout", "semtimedop", "sigtimedwait", "recv-timeout")
@@ -87,16 +93,24 @@ class Counts:
         return f"| {' | '.join(cells)} |"
 
 
-def try_kind(program: Path, kind: str, between: tuple[float, float] = (0.1, 0.4)) -> Ended:
+def try_kind(
+    program: Path, kind: str, between: tuple[float, float] = (0.1, 0.4), seconds: float = 1.0
+) -> Ended:
     """Bind a program in such a call at a random moment: a part of the time that the call takes."""
-    return Ended(kind, *bind_in_flight(program, kind, between=between))
+    return Ended(kind, *bind_in_flight(program, kind, between=between, seconds=seconds))
 
 
-def count_kind(program: Path, kind: str, moments: int, workers: int) -> Counts:
+def count_kind(
+    program: Path, kind: str, moments: int, workers: int, seconds: float = 1.0
+) -> Counts:
     """Bind this many programs, some at a time, so that moments differ further."""
     counts = Counts(kind)
+
+    def bind(_: int) -> Ended:
+        return try_kind(program, kind, ANY_MOMENT, seconds)
+
     with ThreadPoolExecutor(workers) as pool:
-        for ended in pool.map(lambda _: try_kind(program, kind, ANY_MOMENT), range(moments)):
+        for ended in pool.map(bind, range(moments)):
             counts.add(ended)
     return counts
 
@@ -109,6 +123,14 @@ def write_table(page: Path, all_counts: Sequence[Counts]) -> None:
     write_section(page, HEADING, text + HEADER + "".join(f"{each.row()}\n" for each in all_counts))
 
 
+def copy_rows(console: Path, machine: str, page: Path) -> None:
+    """Write the rows that the arm64 guest has printed on its console."""
+    rows = [match[1] for match in map(ROW.search, console.read_text().splitlines()) if match]
+    runs, fine, late = (sum(int(row.split("|")[at]) for row in rows) for at in (2, 3, 4))
+    text = f"{describe_run(machine)}: {runs:,} runs, {fine:,} undisturbed, {late} late.\n\n"
+    write_section(page, HEADING, text + HEADER + "".join(f"{row}\n" for row in rows))
+
+
 def main() -> int:
     """Run the chosen kinds; return 1 if a program was disturbed or not bound."""
     parser = argparse.ArgumentParser(prog="python -m tests.tighten.moments")
@@ -116,7 +138,12 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--only", default="", help="kinds whose name has this")
     parser.add_argument("--write", type=Path, help="replace the table in that page")
+    parser.add_argument("--rows", type=Path, help="take them from a console, and run nothing")
+    parser.add_argument("--machine", default="", help="on which they were printed")
     options = parser.parse_args()
+    if options.rows:
+        copy_rows(options.rows, options.machine, options.write)
+        return 0
     found = []
     with tempfile.TemporaryDirectory(prefix="seclatch-moments-") as folder:
         program = Compiler(Path(folder))("in_flight")

@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 
 
-def describe_run() -> str:
+def describe_run(other_machine: str = "") -> str:
     """Name machine, commit, date and load of a run that ends now."""
     words = ["git", "log", "-1", "--format=%h"]
     commit = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
     machine = f"{platform.machine()}, Linux {platform.release()}, {os.cpu_count()} processors"
     load = f"load {os.getloadavg()[2]:.0f} over the last 15 minutes"
-    return f"{machine}, commit {commit}, {time.strftime('%Y-%m-%d')}, {load}"
+    return f"{other_machine or machine}, commit {commit}, {time.strftime('%Y-%m-%d')}, {load}"
 
 
 def write_section(page: Path, heading: str, text: str) -> None:

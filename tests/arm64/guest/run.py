@@ -15,6 +15,7 @@ from collections.abc import Iterable
 import pytest
 
 from tests.sweep.summary import PROPERTY
+from tests.tighten.moments import PROPERTY as MOMENTS
 
 # Existing tests of the project, unchanged, and those that only arm64 has. `checks` has each kind
 # once or twice, `all` every combination; both run the same code on the same kernel.
@@ -25,8 +26,13 @@ SWEEP = "tests/sweep/test_sweep.py"
 METHODS = "tests/latch/test_methods.py::test_"
 COUNTS = "tests/record/test_counts.py::test_counts_"
 TIGHTEN = ("tests/tighten/test_calls_in_flight.py", "tests/tighten/test_states.py")
+OWN_CONTAINERS = "tests/engines/test_tighten.py::test_"
 MORE_OF_TIGHTEN = (
     "tests/tighten/test_tracer_killed.py",
+    "tests/tighten/test_unsuspended.py",
+    f"{OWN_CONTAINERS}a_user_tightens_an_own_container",
+    f"{OWN_CONTAINERS}where_the_present_profile_denies_what_is_injected",
+    f"{OWN_CONTAINERS}what_a_user_may_not_trace_and_what_is_not_known",
     "tests/tighten/test_command.py",
     "tests/engines/test_tighten_annotation.py::test_tightened_once_ready_at_each_start[docker]",
 )
@@ -97,6 +103,7 @@ SELECTIONS: dict[str, tuple[str, ...]] = {
         "tests/record/test_kernel_programs.py",
         *TIGHTEN,
     ),
+    "moments": ("tests/arm64/guest/test_moments.py",),
     "sweep": (SWEEP,),
     "programs": ("tests/arm64/guest/test_programs.py",),
 }
@@ -141,6 +148,8 @@ class Console:
         for name, value in report.user_properties:
             if name == PROPERTY:
                 print(f"\n@@ NOTE sweep {value['row']}", flush=True)
+            if name == MOMENTS:
+                print(f"\n@@ NOTE {MOMENTS} {value}", flush=True)
         print(f"\n@@ {word} {report.nodeid} {report.duration:.1f}{reason}", flush=True)
         if report.failed:
             print("\n".join(report.longreprtext.splitlines()[-80:]), flush=True)
