@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,9 +19,11 @@ class Supervised:
     """A supervisor in a process of its own, which works until it is told to end.
 
     `seen` has a line for each that began: its pid, that of its guard, and the phase that it found.
+    `rest`: seconds between two looks.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, rest: float = 0.005) -> None:
+        self.rest = rest
         self.seen, self.go = folder / "seen", folder / "go"
         self.began = folder / "began"
         self.gave_up, self.done = folder / "gave_up", folder / "done"
@@ -52,7 +53,7 @@ class Supervised:
                     file.write(f"{guard.began_waiting}\n")
                 with self.seen.open("a") as file:
                     file.write(f"{os.getpid()} {known} {found.name}\n")
-            time.sleep(0.005)
+            guard.rest(self.rest)
         self.done.touch()
         guard.phase = Phase.DONE
         return 0
@@ -133,6 +134,20 @@ def test_a_killed_guard_has_a_successor(supervised: Supervised) -> None:
     supervised.go.touch()
     wait_until(lambda: not is_alive(fourth[0]) and not is_alive(fourth[1]), "both ends")
     assert supervised.done.exists()
+
+
+def test_a_rest_ends_with_the_guard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the time in which both must be killed is no longer than a fork takes."""
+    monkeypatch.setattr(supervision_guard, "_PROTECTED", "500")
+    supervised = Supervised(tmp_path, rest=3600)
+    first = supervised.wait(1)[0]
+    supervised.kill(first[1])
+    again = supervised.wait(2)[1]
+    assert again[0] == first[0] and again[1] != first[1]
+    supervised.go.touch()
+    supervised.kill(again[1])
+    wait_until(supervised.done.exists, "the end")
+    supervised.end()
 
 
 def test_killed_too_often_it_gives_up(supervised: Supervised) -> None:
