@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -235,6 +236,8 @@ def test_a_container_of_a_pod_while_containerd_is_restarted(
     containerd = Containerd(own_host, {}, config=CONFIG).begin(tmp_path / "containerd.log")
     kubelet = connect(containerd, image, image_root, tmp_path)
     wishes = {"seclatch.running.web": "web", "seclatch.ready": "log:^serving$"}
+    # an earlier run's lines are in the same file, which containerd appends to
+    shutil.rmtree(own_host.path("/var/log/pods/default_shop_uid-shop"), ignore_errors=True)
     pod = kubelet.run_pod("shop", "seclatch", wishes)
     script = "echo booting; until [ -e /tmp/go ]; do sleep 0.1; done; echo serving; sleep 1000"
     other = pod.start("/bin/sleep", "1000", profile=None, name="other")
