@@ -6,6 +6,7 @@ import hashlib
 import json
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,28 @@ def test_a_bundle_is_run_again_below_a_layer(
     assert "/ran" in alone
     assert "/made" not in alone
     assert list_remains(scratch) == []
+
+
+def test_a_bundle_with_users_of_its_own(
+    writable: Callable[[str], Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its root user is another user here, for whom the way to the layer must be open."""
+    made = writable(STOPS)
+    with tempfile.TemporaryDirectory(prefix="seclatch-users-") as name:
+        place = Path(name)
+        place.chmod(0o755)
+        monkeypatch.setenv("TMPDIR", name)
+        root = place / "root"
+        Path(made.config["root"]["path"]).rename(root)
+        subprocess.run(["chown", "-R", "100000:100000", root], check=True)
+        made.config["root"]["path"] = str(root)
+        made.config["linux"]["namespaces"].append({"type": "user"})
+        for kind in ("uidMappings", "gidMappings"):
+            made.config["linux"][kind] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+        made.write()
+        document, _ = explain(RUNC, made, tmp_path)
+        assert list_ends(document) == DECIDED, document["confirmation"]
+        assert [each.name for each in place.iterdir()] == ["root"]
 
 
 def test_the_root_is_as_the_first_run_left_it(

@@ -21,7 +21,7 @@ from seclatch.diagnose.observe_command import UPDATE_INTERVAL, observe_command
 from seclatch.model.explanation import Confirmation
 from seclatch.recording.recorder import RecordOptions
 
-_LONG_SECONDS = 60
+_LONG_SECONDS = 15
 """A command that took longer is not run again without being asked."""
 
 

@@ -25,6 +25,7 @@ def mount_overlay(rootfs: Path, place: Path, scratch: Path, *, devices: bool) ->
     """
     with contextlib.ExitStack() as mounted:
         try:
+            mount_scratch(scratch, mounted)
             mount_layer(rootfs, place, scratch, devices, mounted)
         except OSError as error:
             raise SeclatchError(
@@ -35,12 +36,17 @@ def mount_overlay(rootfs: Path, place: Path, scratch: Path, *, devices: bool) ->
         yield
 
 
+def mount_scratch(scratch: Path, mounted: contextlib.ExitStack, size: int = 0) -> None:
+    """Mount memory for the layer: `size` bytes, or half of it (tmpfs(5)). Raises OSError."""
+    limit = f",size={size}" if size else ""
+    mount.mount("tmpfs", str(scratch), "tmpfs", 0, f"mode=0700{limit}")
+    mounted.callback(mount.unmount, str(scratch))
+
+
 def mount_layer(
     rootfs: Path, place: Path, scratch: Path, devices: bool, mounted: contextlib.ExitStack
 ) -> None:
     """Mount it as `mount_overlay` does; `mounted` gets what undoes that. Raises OSError."""
-    mount.mount("tmpfs", str(scratch), "tmpfs", 0, "mode=0700")
-    mounted.callback(mount.unmount, str(scratch))
     lower = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     mounted.callback(os.close, lower)
     upper, work = scratch / "upper", scratch / "work"

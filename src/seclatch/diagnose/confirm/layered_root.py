@@ -16,11 +16,12 @@ from functools import cached_property
 from pathlib import Path
 
 from seclatch.diagnose.confirm.mount_effects import list_mount_points
-from seclatch.runtime.overlay_layer import mount_layer
+from seclatch.runtime.overlay_layer import mount_layer, mount_scratch
 from seclatch.system.mount import unshare_mounts
 from seclatch.system.openat2 import open_in_root
 
 ROOT, _LAYER = "rootfs", "layer"
+_LEAST_SIZE = 64 << 20
 
 
 class LayeredRoot:
@@ -60,11 +61,21 @@ class LayeredRoot:
         def prepare() -> None:
             unshare_mounts()
             kept = contextlib.ExitStack()  # the mounts go with the namespace
+            mount_scratch(folder / _LAYER, kept, _choose_size())
             mount_layer(self._root, folder / ROOT, folder / _LAYER, self._devices, kept)
             for path in self._hidden:
                 _remove(folder / ROOT, path)
 
         return prepare
+
+
+def _choose_size() -> int:
+    """Return the bytes of memory that a run may write instead of its disk.
+
+    Pages of tmpfs count for the control group that writes them; a bundle may have no limit there.
+    """
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(free // 4, _LEAST_SIZE)
 
 
 def _is_below(path: str, root: str) -> bool:

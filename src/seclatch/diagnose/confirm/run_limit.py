@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -51,8 +52,11 @@ class RunLimit:
         if (self.exceeded or self.interrupted) and self._stop:
             self._ask()
         if self._asked:
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            try:
                 self._asked.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._asked.kill()
+                self._asked.wait()
         self._killer.close()
 
     def _ask(self) -> None:
@@ -60,7 +64,13 @@ class RunLimit:
             return
         null = subprocess.DEVNULL
         with contextlib.suppress(OSError):
-            self._asked = subprocess.Popen(self._stop, stdin=null, stdout=null, stderr=null)
+            self._asked = subprocess.Popen(
+                self._stop,
+                stdin=null,
+                stdout=null,
+                stderr=null,
+                preexec_fn=_unblock_signals,  # noqa: PLW1509 (there is one thread)
+            )
 
     def _kill(self, trace: Trace, *, contained: bool) -> None:
         """Kill the run's processes; `contained`: those in a container, and its runtime cleans.
@@ -73,6 +83,11 @@ class RunLimit:
             number for number in numbers if _read_namespace(trace.processes[number].pid) != own
         }
         self._killer.kill(trace, inside if contained and inside else numbers)
+
+
+def _unblock_signals() -> None:
+    """Let the engine's client be ended: it inherits the signals that are held back between runs."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def _list_started(trace: Trace) -> Iterator[int]:

@@ -12,7 +12,7 @@ _LEAST_SECONDS, _TIMES_LONGER = 15.0, 4
 """Limit of one run: seconds, or times the first one's length, whichever is more."""
 
 _ALL_SECONDS, _ALL_TIMES = 60.0, 8
-"""Limit of all runs together, likewise."""
+"""Limit of all runs together, likewise; of those that were not asked for, the seconds alone."""
 
 _QUIET_SECONDS = 1.0
 _STDERR = 2
@@ -25,7 +25,7 @@ class RunProgress:
         self._notify = notify
         self._automatic = automatic
         self._of_one = max(_LEAST_SECONDS, seconds * _TIMES_LONGER)
-        self._of_all = max(_ALL_SECONDS, seconds * _ALL_TIMES)
+        self._of_all = _ALL_SECONDS if automatic else max(_ALL_SECONDS, seconds * _ALL_TIMES)
         self._began = self._said = time.monotonic()
         self._runs = 0
 

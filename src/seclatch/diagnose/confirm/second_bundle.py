@@ -59,7 +59,10 @@ def plan_runtime(
             changed["root"] = {**get_object(config, "root"), "path": str(folder / ROOT)}
         if isolated:
             changed = isolate(changed, controlled=controlled)
-        (folder / "config.json").write_text(json.dumps(changed))
+        file = folder / "config.json"
+        file.touch(0o600)  # the environment of a process is not for all to read
+        file.write_text(json.dumps(changed))
+        folder.chmod(0o711)  # for the root user of a user namespace, who is another one here
         command = (*words, "run", *given, "--bundle", str(folder), name)
         stop = (*words, "delete", "--force", name)
         return SecondRun(command, stop, prepare or (lambda: None))

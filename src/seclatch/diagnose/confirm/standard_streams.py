@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from seclatch.diagnose.confirm.second_run import CannotRunAgainError
 
+_STDERR = 2
+
 
 @dataclass(frozen=True, slots=True)
 class RepeatedInput:
@@ -25,6 +27,7 @@ class RepeatedInput:
     @contextlib.contextmanager
     def redirect(self) -> Iterator[None]:
         """Give what is started the same input as the first run, and an output that is dropped."""
+        filled = _open_closed_streams()
         kept = [os.dup(number) for number in range(3)]
         sink = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)  # noqa: S607
         try:
@@ -34,13 +37,16 @@ class RepeatedInput:
                 sink.stdin.close()
             if self.offset is None:
                 _read_nothing()
+                yield
             else:
-                os.lseek(0, self.offset, os.SEEK_SET)
-            yield
+                with _read_from(self.offset):
+                    yield
         finally:
             for number, copy in enumerate(kept):
                 os.dup2(copy, number)
                 os.close(copy)
+            for number in filled:
+                os.close(number)
             sink.kill()  # a process that was left running may hold the pipe open
             sink.wait()
 
@@ -78,3 +84,35 @@ def _read_nothing() -> None:
     if nothing != 0:
         os.dup2(nothing, 0)
         os.close(nothing)
+
+
+@contextlib.contextmanager
+def _read_from(offset: int) -> Iterator[None]:
+    """Read the file of the standard input from an offset; where the first run left it stays.
+
+    The caller may read on there (`while read line; do seclatch ...; done < FILE`):
+    runs read by an open file description of their own (proc_pid_fd(5)), or the offset is put back.
+    """
+    left = os.lseek(0, 0, os.SEEK_CUR)
+    try:
+        own = os.open("/proc/self/fd/0", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # readable to the process that opened it, but not to this user
+        os.lseek(0, offset, os.SEEK_SET)
+        try:
+            yield
+        finally:
+            os.lseek(0, left, os.SEEK_SET)
+        return
+    os.lseek(own, offset, os.SEEK_SET)
+    os.dup2(own, 0)
+    os.close(own)
+    yield
+
+
+def _open_closed_streams() -> list[int]:
+    """Open /dev/null where a standard stream is closed; return which were."""
+    filled = []
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:  # the lowest that is free
+        filled.append(number)
+    os.close(number)
+    return filled
