@@ -34,7 +34,7 @@ def find(
 
     padded = (*words, *[NOP] * (64 - len(words)))
     found = find_jump_targets(padded, START, entered, read_table)
-    return sum(asked), found
+    return sum(asked), found.targets if found else None
 
 
 FOUND = {
@@ -69,6 +69,10 @@ LOST = {
     "no page": (PAGE[1], adr(1), BYTE, SUM, JUMP),
     "a second jump": (*WHOLE, JUMP),
     "a jump into the middle": (*WHOLE, 0x17FFFFFD),  # b to the load
+    "a compared pair": (*PAGE, 0x48287C82, adr(3), BYTE, SUM, JUMP),  # casp x8, x9, x2, x3, [x4]
+    "a load of vectors": (*PAGE, 0x4CDF7120, adr(3), BYTE, SUM, JUMP),  # ld1 {v0.16b}, [x9], #16
+    "an authenticated load": (*PAGE, 0xF8200D23, adr(3), BYTE, SUM, JUMP),  # ldraa x3, [x9]!
+    "a table that leads into the middle": (*PAGE, 0x1000000A, BYTE, SUM, JUMP),  # adr x10, .
 }
 
 

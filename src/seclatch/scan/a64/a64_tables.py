@@ -30,6 +30,8 @@ class JumpTable:
     size: int
     signed: bool
     label: int
+    first: int
+    """The index of the first instruction that forms any of these."""
 
     def read_targets(self, data: bytes) -> list[int]:
         """Return where its entries lead, if they are this."""
@@ -40,12 +42,20 @@ class JumpTable:
         return [self.label + 4 * entry for entry in entries]
 
 
+@dataclass(frozen=True, slots=True)
+class FoundTables:
+    """Where the computed jumps of a function lead, and the addresses from which they count."""
+
+    targets: list[int]
+    labels: frozenset[int] = frozenset()
+
+
 def find_jump_targets(
     words: Sequence[int],
     start: int,
     entered: Collection[int],
     read_table: Callable[[int], bytes],
-) -> list[int] | None:
+) -> FoundTables | None:
     """Return where the computed jumps of a function lead; None if one of them has no table.
 
     `entered`: addresses in it to which other code leads; `read_table` returns the bytes of the data
@@ -54,16 +64,24 @@ def find_jump_targets(
     joins = {(address - start) // 4 for address in entered}
     joins |= {index + leap for index, word in enumerate(words) if (leap := _leap(word))}
     found: set[int] = set()
+    labels: set[int] = set()
+    formed: set[int] = set()
     for index, word in enumerate(words):
         if not _is_computed_jump(word):
             continue
         table = _Block(words, start, joins, index).find_table()
-        targets = table.read_targets(read_table(table.table)) if table is not None else []
+        if table is None:
+            return None
+        targets = table.read_targets(read_table(table.table))
         inside = [to for to in targets if start <= to < start + 4 * len(words)]
         if not inside or inside[0] != targets[0]:
             return None
         found.update(inside)  # what is read beyond the end of a table leads elsewhere, too
-    return sorted(found)
+        labels.add(table.label)
+        formed.update(range(start + 4 * (table.first + 1), start + 4 * (index + 1), 4))
+    if found & formed:
+        return None  # a table leads to where another register may hold its address
+    return FoundTables(sorted(found), frozenset(labels))
 
 
 class _Block:
@@ -71,6 +89,7 @@ class _Block:
 
     def __init__(self, words: Sequence[int], start: int, joins: set[int], jump: int) -> None:
         self._words, self._start, self._jump = words, start, jump
+        self._used = jump
         self._first = jump
         while self._first > max(0, jump - _LONGEST) and self._first not in joins:
             if _transfers(words[self._first - 1]):
@@ -89,7 +108,8 @@ class _Block:
         table = self._find_address(load >> 5 & 31, loaded)
         if table is None:
             return None
-        return JumpTable(table, size, signed, self._read_adr(add >> 5 & 31, at))
+        label_at = self._read_adr(add >> 5 & 31, at)
+        return JumpTable(table, size, signed, label_at, self._used)
 
     def _read_adr(self, register: int, before: int) -> int:
         at, word = self._find_definition(register, before)
@@ -112,6 +132,7 @@ class _Block:
         """Return the last instruction that may write a register: index and word, (0, 0) if none."""
         for index in range(before - 1, self._first - 1, -1):
             if _may_write(self._words[index], register):
+                self._used = min(self._used, index)
                 return index, self._words[index]
         return 0, 0
 
@@ -123,9 +144,19 @@ def _may_write(word: int, register: int) -> bool:
     if word & 0x0A000000 != 0x08000000:  # no load or store
         return False
     pair = word & 0x3A000000 == 0x28000000
-    moves = word >> 23 & 1 if pair else word & 0x01200400 == 0x00000400
-    others = [word >> 10 & 31, word >> 16 & 31] if pair or word & 0x3F000000 == 0x08000000 else []
-    return register in others or (bool(moves) and word >> 5 & 31 == register)
+    atomic = word & 0x3F000000 == 0x08000000
+    others = [word >> 10 & 31, word >> 16 & 31] if pair or atomic else []
+    if atomic and word & 0x00207C00 == 0x00207C00:
+        others.append((word >> 16 & 31) + 1)  # casp: a pair that begins with this one
+    return register in others or (_moves_base(word, pair=pair) and word >> 5 & 31 == register)
+
+
+def _moves_base(word: int, *, pair: bool) -> bool:
+    """Return whether a load or store writes the register of its address, too."""
+    if pair or word & 0xBE000000 == 0x0C000000:  # of several vector registers
+        return bool(word >> 23 & 1)
+    authenticated = word & 0xFF200C00 == 0xF8200C00
+    return authenticated or word & 0x01200400 == 0x00000400
 
 
 def _is_computed_jump(word: int) -> bool:

@@ -215,9 +215,9 @@ class _Machines:
         switch = [to for table in tables.values() for to in table]
         sweep, entered = self._sweep, self._list_entered(start, stop, {*switch})
         caught = start in self._handlers
-        labels = self._has_labels(start, stop)
+        labels = self._list_labels(start, stop)
         if labels and self._elf.machine == AARCH64:
-            labels, switch = self._read_small_tables(code, start, entered, switch)
+            labels, switch = self._read_small_tables(code, start, entered, switch, labels)
         settled = index in self.settled
         at = self._handlers.get(start, 0)
         facts = FlowFacts(
@@ -226,7 +226,7 @@ class _Machines:
             switch,
             entered,
             caught,
-            labels,
+            bool(labels),
             settled,
             self.words,
             eh_frame.read_landing_pads(self._elf, start, at) if at else None,
@@ -241,14 +241,20 @@ class _Machines:
         return x86_flow.X86Function(code, start, facts)
 
     def _read_small_tables(
-        self, code: bytes, start: int, entered: list[int], switch: list[int]
-    ) -> tuple[bool, list[int]]:
-        """Return whether a jump may lead anywhere in the function, and where its tables lead."""
+        self, code: bytes, start: int, entered: list[int], switch: list[int], labels: set[int]
+    ) -> tuple[set[int], list[int]]:
+        """Return the labels to which a jump may lead from anywhere, and where its tables lead.
+
+        A label whose address is taken for something else than a table may be jumped to by other
+        code, as by longjmp(3) of GCC's own kind.
+        """
         from seclatch.scan.a64.a64_tables import find_jump_targets
 
         words = struct.unpack(f"<{len(code) // 4}I", code[: len(code) // 4 * 4])
         found = find_jump_targets(words, start, entered, self._read_object)
-        return (True, switch) if found is None else (False, sorted({*switch, *found}))
+        if found is None:
+            return labels, switch
+        return labels - found.labels, sorted({*switch, *found.targets})
 
     def _read_object(self, address: int) -> bytes:
         """Return the bytes of the data object at an address, as far as the file has them."""
@@ -262,12 +268,11 @@ class _Machines:
         rows = self._entered[low:high]
         return [at for at, stored in rows if not stored or at not in switch]
 
-    def _has_labels(self, start: int, stop: int) -> bool:
+    def _list_labels(self, start: int, stop: int) -> set[int]:
+        """List the addresses within a function that it takes itself."""
         low, high = np.searchsorted(self._sorted, [start, stop])
-        return any(
-            start < self._sweep.references[position][1] < stop
-            for position in self._order[low:high].tolist()
-        )
+        taken = {self._sweep.references[position][1] for position in self._order[low:high].tolist()}
+        return {address for address in taken if start < address < stop}
 
     def _list_switch_targets(self, start: int, stop: int) -> dict[int, list[int]]:
         """Return where the jump tables lead to which the function refers, by their addresses."""
