@@ -100,13 +100,17 @@ def test_only_one_container_or_image(docker: Docker, profile: Path, watch: Watch
     ):
         docker.exec(first, "/bin/mkdir", "/tmp/x")
         # one that ends at once may have an id alone: no image to be selected by (docs/watch.md)
-        docker.run("/bin/sh", "-c", "mkdir /tmp/y; exec sleep 1", profile=profile)
+        docker.detach("/bin/sh", "-c", "mkdir /tmp/y; exec sleep 1000", profile=profile)
+        image.read_until(lambda: len(list_folders(image)) == 2)
     assert {each.container.name for each in one.denials if each.container} == {first}
-    calls = ("mkdir",)
-    arguments = {"".join(each.arguments) for each in image.denials if each.syscall in calls}
-    assert arguments == {'"/tmp/x"', '"/tmp/y"'}
+    assert list_folders(image) == {'"/tmp/x"', '"/tmp/y"'}
     assert none.denials == []
     docker.clear()
+
+
+def list_folders(watched: Watched) -> set[str]:
+    """Return those that programs were not allowed to make."""
+    return {"".join(one.arguments) for one in watched.denials if one.syscall == "mkdir"}
 
 
 def test_it_survives_a_restart_of_the_engine(
