@@ -310,6 +310,18 @@ def test_a_program_like_an_engine_s_may_call_itself_anything(tmp_path: Path) -> 
     assert recording_file.read_recording(path).complete
 
 
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
+def test_a_request_that_comes_too_late_does_not_end_it(tmp_path: Path, number: int) -> None:
+    """At any moment of its end: the recording is written."""
+    path, ended = tmp_path / "x.json", tmp_path / "ended"
+    with started(path, "sh", "-c", f"touch {ended}; exit 7") as process:
+        wait_until(ended.exists, "the command")
+        while process.poll() is None:
+            process.send_signal(number)
+    assert process.returncode == 7
+    assert recording_file.read_recording(path).complete
+
+
 def test_the_recording_survives_the_recorder(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     with started(path, "sh", "-c", "mkdir /proc/x; exec sleep 100") as process:

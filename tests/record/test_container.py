@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,6 +76,13 @@ def finished(process: subprocess.Popen[bytes], path: Path) -> Recording:
     return found
 
 
+def calls_so_far(recorder: subprocess.Popen[bytes], path: Path) -> set[str]:
+    """Return the calls in the file, which is written again for the next look."""
+    found = set(program_calls(recording_file.read_recording(path)))
+    recorder.send_signal(signal.SIGUSR1)
+    return found
+
+
 def program_calls(recording: Recording) -> dict[str, int]:
     total: dict[str, int] = {}
     for each in recording.calls:
@@ -134,10 +140,11 @@ def test_running_threads(
         threads = Path(f"/proc/{pid}/task")
         wait_until(lambda: len(list(threads.iterdir())) == 4, "four threads")
         with recording(path, pid) as recorder:
-            time.sleep(0.2)
+            calls = {"getppid", "getuid", "getegid", "gettid"}
+            wait_until(lambda: calls <= calls_so_far(recorder, path), "each thread's call")
             recorder.send_signal(signal.SIGINT)
             found = finished(recorder, path)
-    assert {"getppid", "getuid", "getegid", "gettid"} <= set(program_calls(found))
+    assert calls <= set(program_calls(found))
     assert len(found.processes) == 1
 
 

@@ -33,7 +33,12 @@ from seclatch.recording.backends.bpf.container_scope import ContainerScope, watc
 from seclatch.recording.backends.bpf.detail_events import Sights
 from seclatch.recording.ready.ready_condition import EngineContainer
 from seclatch.recording.record_container import ContainerTarget, record_container
-from seclatch.recording.recorder import BLOCKED_SIGNALS, RecordOptions, TraceRecorder
+from seclatch.recording.recorder import (
+    BLOCKED_SIGNALS,
+    RecordOptions,
+    TraceRecorder,
+    restore_signals,
+)
 from seclatch.recording.trace.assign_stages import EnteredSession, assign_stages, list_ancestry
 from seclatch.recording.trace.run_metadata import RunMetadata
 from seclatch.recording.trace.trace import Trace, TracedProcess
@@ -121,7 +126,7 @@ def explain_next(
             options = watched.make_options(seconds, notify)
             recording = TraceRecorder(backend, source, options).record()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        restore_signals(mask, RecordOptions())
     if source.found is None:
         return None, recording
     notify(f"the container {source.label} failed")

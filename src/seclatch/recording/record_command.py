@@ -13,7 +13,13 @@ from threading import current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from seclatch.errors import SeclatchError
-from seclatch.recording.recorder import BLOCKED_SIGNALS, STOP_SIGNALS, RecordOptions, TraceRecorder
+from seclatch.recording.recorder import (
+    BLOCKED_SIGNALS,
+    STOP_SIGNALS,
+    RecordOptions,
+    TraceRecorder,
+    restore_signals,
+)
 from seclatch.recording.select_backend import select_backend
 from seclatch.recording.trace.process_killer import ProcessKiller
 
@@ -58,7 +64,7 @@ def record_command(command: tuple[str, ...], options: RecordOptions) -> tuple[in
         finally:
             if options.ready:
                 options.ready.close()
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            restore_signals(mask, options)
 
 
 def _warn_of_missing_container(

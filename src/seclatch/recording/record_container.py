@@ -22,7 +22,12 @@ from seclatch.recording.backends.bpf.bpf_backend import Ebpf
 from seclatch.recording.backends.bpf.container_scope import ContainerScope
 from seclatch.recording.backends.bpf.loader import Probe
 from seclatch.recording.ready.ready_condition import EngineContainer
-from seclatch.recording.recorder import BLOCKED_SIGNALS, RecordOptions, TraceRecorder
+from seclatch.recording.recorder import (
+    BLOCKED_SIGNALS,
+    RecordOptions,
+    TraceRecorder,
+    restore_signals,
+)
 from seclatch.recording.trace.run_metadata import RunMetadata
 from seclatch.recording.trace.trace import Trace
 from seclatch.system.bpf import VerifierError
@@ -61,7 +66,7 @@ def record_container(target: ContainerTarget, options: RecordOptions) -> Recordi
     finally:
         if options.ready:
             options.ready.close()
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        restore_signals(mask, options)
 
 
 class _Namespaces:

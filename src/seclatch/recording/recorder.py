@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from seclatch.recording.trace.trace import Trace
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-BLOCKED_SIGNALS = STOP_SIGNALS | {signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2}
-"""Signals that must be blocked while a recorder works: it reads them with sigtimedwait(2).
+REQUEST_SIGNALS = {signal.SIGUSR1, signal.SIGUSR2}
+"""SIGUSR1 asks for the recording so far, SIGUSR2 marks the program as ready."""
 
-SIGUSR1 asks for the recording so far, SIGUSR2 marks the program as ready.
-"""
+BLOCKED_SIGNALS = STOP_SIGNALS | REQUEST_SIGNALS | {signal.SIGCHLD}
+"""Signals that must be blocked while a recorder works: it reads them with sigtimedwait(2)."""
 
 BY_HAND = "mark"
 """The condition of a mark by SIGUSR2."""
@@ -66,6 +66,7 @@ class RecordOptions(NamedTuple):
     `ready`: when the program is ready, and its running phase begins. `find_pod` is asked for the
     names in Kubernetes of each container that the command starts, by its id. `on_stop` is called at
     each request to stop; `prepare` in the command's process before its exec (it may raise OSError).
+    `blocks_requests`: REQUEST_SIGNALS stay blocked, for a caller that writes a file and ends.
     """
 
     seconds: float | None = None
@@ -87,6 +88,20 @@ class RecordOptions(NamedTuple):
     find_pod: Callable[[str], PodContainer | None] | None = None
     on_stop: Callable[[], None] = lambda: None
     prepare: Callable[[], None] = lambda: None
+    blocks_requests: bool = False
+
+
+def restore_signals(mask: set[signal.Signals] | set[int], options: RecordOptions) -> None:
+    """Let signals through again, but for requests that came too late: they would end this process.
+
+    Raises OSError.
+    """
+    from seclatch.system.signal_wait import await_signal
+
+    while await_signal(REQUEST_SIGNALS - mask, 0):
+        pass
+    kept = REQUEST_SIGNALS if options.blocks_requests else set[signal.Signals]()
+    signal.pthread_sigmask(signal.SIG_SETMASK, kept.union(mask))
 
 
 class RecordingSource(Protocol):

@@ -59,6 +59,7 @@ def record_to_file(given: RecordArguments) -> NoReturn:
         backend=given.backend,
         ready=_parse_ready(given.condition),
         find_pod=_find_pod,
+        blocks_requests=True,
     )
     status, recording = record(options)
     _write(path, recording)
