@@ -6,6 +6,7 @@ import hashlib
 import json
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -281,3 +282,18 @@ def test_a_signal_ends_the_further_run_and_its_layer(
     assert list_remains(scratch) == []
     assert read_tree(root) == left
     assert not Path(f"/proc/{sleeper}").exists()
+
+
+def test_requests_to_stop_wait_for_what_is_removed_between_runs() -> None:
+    program = (
+        "import os, signal\n"
+        "from seclatch.diagnose.confirm.held_signals import hold_signals\n"
+        "with hold_signals() as held:\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    print(held.take_stop_request(), held.take_stop_request())\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "print('all is removed')"
+    )
+    words = [sys.executable, "-c", program]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "True True\nall is removed\n"), done.stderr
