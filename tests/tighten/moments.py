@@ -127,7 +127,10 @@ def copy_rows(console: Path, machine: str, page: Path) -> None:
     """Write the rows that the arm64 guest has printed on its console."""
     rows = [match[1] for match in map(ROW.search, console.read_text().splitlines()) if match]
     runs, fine, late = (sum(int(row.split("|")[at]) for row in rows) for at in (2, 3, 4))
-    text = f"{describe_run(machine)}: {runs:,} runs, {fine:,} undisturbed, {late} late.\n\n"
+    text = (
+        f"{describe_run(machine)}:\n{runs:,} runs, {fine:,} undisturbed, {late} late (a time-out "
+        "that begins again). Pauses are by the guest's clock, which counts\ninstructions.\n\n"
+    )
     write_section(page, HEADING, text + HEADER + "".join(f"{row}\n" for row in rows))
 
 
