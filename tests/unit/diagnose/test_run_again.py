@@ -92,6 +92,11 @@ def test_as_it_is(before: str, after: str, tmp_path: Path) -> None:
         ("docker exec web ls", "docker exec does not"),
         ("docker start web", "docker start does not"),
         ("docker compose run web", "docker compose does not"),
+        ("docker --debug compose run web", "docker compose does not"),
+        ("docker -D -H s compose run web", "docker compose does not"),
+        ("docker -DH s compose run web", "docker compose does not"),
+        ("podman -r compose run web", "podman compose does not"),
+        ("runc --debug exec run", "runc exec does not"),
         ("docker create x", "docker create does not"),
         ("docker run -it x", "terminal"),
         ("docker run --restart=always x", "--restart"),
@@ -150,6 +155,7 @@ def isolated(command: str, folder: Path) -> str:
 
 
 OFF = "--network none --pull never --log-driver none"
+HEARD = "what NOTIFY_SOCKET of its environment names would hear of each run"
 
 
 @pytest.mark.parametrize(
@@ -157,16 +163,20 @@ OFF = "--network none --pull never --log-driver none"
     [
         ("docker run -v /data x", f"docker run --rm --name NAME {OFF} -v /data x"),
         (
-            "sudo -E docker run --network web -dp 80:80 --pull=always --log-driver=syslog x",
-            f"sudo -E docker run --rm --name NAME {OFF} x",
+            "sudo docker run --network web -dp 80:80 --pull=always --log-driver=syslog x",
+            f"sudo docker run --rm --name NAME {OFF} x",
         ),
         (
             "podman run --network none --security-opt seccomp=a.json x",
             f"podman run --rm --name NAME {OFF} --security-opt seccomp=a.json x",
         ),
         ("nerdctl run x", "nerdctl run --rm --name NAME --network none --pull never x"),
-        ("nsenter -t 7 -m -- ctr run i c", "nsenter -t 7 -m -- ctr run --rm i NAME"),
-        ("env -i A=/x seclatch run -v a:/a ls", "env -i A=/x seclatch run -v a:/a -- ls"),
+        ("ctr -n k run i c", "ctr -n k run --rm i NAME"),
+        ("env A=/x seclatch run -v a:/a ls", "env A=/x seclatch run -v a:/a -- ls"),
+        (
+            "/usr/bin/sudo env A= docker -D -H s run x",
+            f"/usr/bin/sudo env A= docker -D -H s run --rm --name NAME {OFF} x",
+        ),
     ],
 )
 def test_without_being_asked_it_reaches_nothing(before: str, after: str, tmp_path: Path) -> None:
@@ -184,6 +194,16 @@ def test_a_network_that_the_first_run_may_have_had() -> None:
     [
         ("sh -c x docker run x", "sh would be run again, too"),
         ("sudo rm docker run x", "rm would be run again, too"),
+        ("nice -5 deploy docker run x", "nice would be run again, too"),
+        ("sudo -E deploy docker run x", "-E would be run again, too"),
+        ("env --chdir=/b docker run x", "--chdir=/b would be run again, too"),
+        ("sudo A=1 docker run x", "A=1 would be run again, too"),
+        ("./sudo docker run x", "./sudo would be run again, too"),
+        ("env NOTIFY_SOCKET=/s podman run x", HEARD),
+        ("podman --out f run x", "what its option --out does is not known here"),
+        ("podman --conmon f run x", "what its option --conmon does is not known here"),
+        ("docker run --runtime /srv/x y", "what /srv/x does is not known here"),
+        ("ctr run --no-pivot i c", "what its option --no-pivot does is not known here"),
         ("docker run --gpus all x", "what its option --gpus does is not known here"),
         ("docker run --annotation=a=b x", "what its option --annotation does is not known here"),
         ("docker run --network host x", "its network is not its own (--network host)"),
@@ -194,6 +214,14 @@ def test_a_network_that_the_first_run_may_have_had() -> None:
         ("seclatch apply --profile p ls", "its program runs on this host, without a container"),
     ],
 )
-def test_what_is_not_run_again_without_being_asked(command: str, doubt: str) -> None:
+def test_what_is_not_run_again_without_being_asked(
+    command: str, doubt: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     assert plan_run_again(shlex.split(command), isolated=True).doubt == doubt
     assert plan_run_again(shlex.split(command)).doubt == ""
+
+
+def test_a_service_manager_would_hear_of_each_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")
+    assert plan_run_again(["docker", "run", "x"], isolated=True).doubt == HEARD

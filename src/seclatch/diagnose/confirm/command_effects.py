@@ -6,14 +6,20 @@ container is not judged here but by its configuration (container_effects.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from seclatch.diagnose.confirm.run_options import RunOption
 
-# Programs that only run another one, which further runs do again.
-_WRAPPERS_TEXT = "sudo doas env nice ionice chrt taskset setarch stdbuf setsid time timeout nsenter"
-_WRAPPERS = frozenset(_WRAPPERS_TEXT.split())
+_DIRECTORIES = ("", "/bin", "/usr/bin", "/usr/local/bin")
+_VARIABLE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=")
+# By these a runtime connects a container to a service manager or to an agent (sd_notify(3),
+# sd_listen_fds(3), crun(1)): no configuration shows it, and each run has a message sent.
+_CONNECTING = ("NOTIFY_SOCKET", "LISTEN_FDS", "WATCHDOG_USEC", "RUN_OCI_SECCOMP_RECEIVER")
+# Values of options that name a program.
+_PROGRAMS = ("runtime", "runc-binary")
+_RUNTIMES = re.compile(r"(seclatch|seclatch-runc|seclatch-crun|runc|crun|io\.containerd\.runc\.v2)")
 
 _ENGINES_TEXT = """
     add-host a attach blkio-weight blkio-weight-device cap-add cap-drop cgroup-parent cgroupns
@@ -31,10 +37,10 @@ _ENGINES_TEXT = """
 _CTR_TEXT = """
     allow-new-privs apparmor-default-profile apparmor-profile cap-add cap-drop cpu-period cpu-quota
     cpu-shares cpus cpuset-cpus cpuset-mems cwd env env-file fifo-dir help hostname label
-    memory-limit mount net-host no-pivot null-io pid-file read-only rlimit-nofile rm runc-binary
+    memory-limit mount net-host null-io pid-file read-only rlimit-nofile rm runc-binary
     runc-root runc-systemd-cgroup runtime seccomp seccomp-profile snapshotter user u
 """
-_RUNTIMES_TEXT = "b bundle help keep no-pivot no-subreaper pid-file"
+_RUNTIMES_TEXT = "b bundle help keep no-subreaper pid-file"
 _SECLATCH_TEXT = """
     cap-add cap-drop e env help hostname interactive latch name network no-new-privs no-tty plain
     profile read-only rm rootfs runtime tty u user v volume w workdir
@@ -50,18 +56,32 @@ _JOINING = ("container:", "ns:", "host")
 
 
 def find_wrapper(before: Sequence[str]) -> str:
-    """Return a word before the client that may do more than to run it; "" if there is none."""
-    for index, word in enumerate(before):
-        option = word.startswith("-") or ("=" in word and index > 0)
-        value = index > 0 and before[index - 1].startswith("-") and "/" not in word
-        wrapped = _name(before[0]) == "timeout" and word[:1].isdigit()
-        if not (option or value or wrapped or _name(word) in _WRAPPERS):
+    """Return why what stands before the client is not run again unasked; "" if nothing does.
+
+    Only `sudo` and `env NAME=VALUE` without options: others change the directory in which a bundle
+    is looked for, write a file, or are what they wrap.
+    """
+    variables = False
+    for word in before:
+        path, found = PurePosixPath(word), _VARIABLE.match(word)
+        if variables and found:
+            if found["name"] in _CONNECTING:
+                return _describe_variable(found["name"])
+            continue
+        known = path.name in ("sudo", "env") and word.rpartition("/")[0] in _DIRECTORIES
+        if not known:
             return f"{word} would be run again, too"
+        variables = path.name == "env"
     return ""
 
 
-def _name(word: str) -> str:
-    return PurePosixPath(word).name
+def find_variable(environment: Mapping[str, str]) -> str:
+    """Return what in the environment connects a container to others; "" if nothing does."""
+    return next((_describe_variable(name) for name in _CONNECTING if name in environment), "")
+
+
+def _describe_variable(name: str) -> str:
+    return f"what {name} of its environment names would hear of each run"
 
 
 def find_option(client: str, options: Sequence[RunOption]) -> str:
@@ -69,6 +89,8 @@ def find_option(client: str, options: Sequence[RunOption]) -> str:
     for option in options:
         if option.name not in _KNOWN[client]:
             return f"what its option {option.words[0].partition('=')[0]} does is not known here"
+        if option.name in _PROGRAMS and not _RUNTIMES.fullmatch(PurePosixPath(option.value).name):
+            return f"what {option.value} does is not known here"
         if option.name in ("network", "net") and option.value.startswith(_JOINING):
             return f"its network is not its own ({' '.join(option.words)})"
     return ""

@@ -72,7 +72,7 @@ class Confirmer:
         """Return the answer after more runs, and what they were. Raises CannotRunAgainError."""
         cases = list_cases(run, found, automatic=self.automatic)
         if self.automatic:
-            require_no_effect(self.plan, run, cases[0])
+            require_no_effect(self.plan, run, cases[0], self.since)
         suspect = _choose_suspect(run, found, cases)
         first = read_outcome(run, stopped=False, interrupted=False)
         known = list(cases)

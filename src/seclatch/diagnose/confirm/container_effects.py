@@ -7,16 +7,14 @@ counts as an effect: an unknown key, mount type, device or capability.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 from seclatch.diagnose.confirm.mount_effects import MountCheck
 from seclatch.diagnose.confirm.oci_values import get_list, get_object
+from seclatch.diagnose.confirm.other_programs import find_other_programs
+from seclatch.diagnose.confirm.refused_options import ENGINES
 
 _OWN_NAMESPACES = ("pid", "network", "ipc", "uts", "mount")
-_HOOKS = """
-    prestart createRuntime createContainer startContainer poststart poststop
-"""
 _TOP_TEXT = "ociVersion process root hostname domainname mounts hooks annotations linux"
 _TOP_KEYS = frozenset(_TOP_TEXT.split())
 _LINUX_TEXT = """
@@ -30,8 +28,10 @@ _OWN_CAPABILITIES_TEXT = """
     MKNOD AUDIT_WRITE SETFCAP NET_ADMIN NET_BROADCAST IPC_LOCK IPC_OWNER SYS_NICE SYS_PTRACE
 """
 _OWN_CAPABILITIES = frozenset(f"CAP_{name}" for name in _OWN_CAPABILITIES_TEXT.split())
-# Writable by the user 0 of the initial user namespace, with or without capabilities (proc(5)).
-_KERNEL_FILES = ("/proc/sys", "/proc/sysrq-trigger")
+# Writable by the user 0 of the initial user namespace, with or without capabilities (proc(5)): what
+# runtimes and engines close by themselves.
+_KERNEL_FILES_TEXT = "sys sysrq-trigger acpi bus fs irq scsi"
+_KERNEL_FILES = tuple(f"/proc/{name}" for name in _KERNEL_FILES_TEXT.split())
 _OWN_SYSCTLS = ("net.", "kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue.")
 _DEVICES_TEXT = "null zero full random urandom tty console ptmx"
 _DEVICES = frozenset(f"/dev/{name}" for name in _DEVICES_TEXT.split())
@@ -40,25 +40,22 @@ _DEVICES = frozenset(f"/dev/{name}" for name in _DEVICES_TEXT.split())
 _DEVICE_NUMBERS = frozenset(
     {(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2), (136, None), (10, 200)}
 )
-_ENGINE_ANNOTATIONS = ("seclatch.", "run.oci.hooks", "run.oci.handler")
 
 
-def find_effect(
-    config: Mapping[str, Any], mounts: MountCheck, *, makes_devices: bool, offline: bool
-) -> str:
+def find_effect(config: Mapping[str, Any], mounts: MountCheck, client: str) -> str:
     """Return what a container of this configuration can change or reach outside; "" if nothing.
 
-    `makes_devices`: CAP_MKNOD of the configuration is the container's. `offline`: further ones get
-    a network namespace with nothing but loopback, whatever this one has got from its engine.
+    `client` started it. Further ones of an engine get a network namespace with nothing but
+    loopback; those of a bundle get no CAP_MKNOD that no control group confines.
     """
+    offline, makes_devices = client in ENGINES, client not in ("runc", "crun")
     checks: tuple[Callable[[], Iterator[str]], ...] = (
         lambda: _find_unknown_keys(config),
         lambda: _find_shared_namespaces(config, offline),
-        lambda: _find_hooks(config),
         lambda: mounts.find_effects(config),
         lambda: _find_devices(config, makes_devices),
         lambda: _find_kernel_access(config),
-        lambda: _find_agents(config),
+        lambda: find_other_programs(config, client),
     )
     return next((reason for check in checks for reason in check()), "")
 
@@ -85,26 +82,19 @@ def _find_shared_namespaces(config: Mapping[str, Any], offline: bool) -> Iterato
             yield f"it shares a {kind} namespace with others ({path})"
 
 
-def _find_hooks(config: Mapping[str, Any]) -> Iterator[str]:
-    hooks = get_object(config, "hooks")
-    for name in hooks.keys() | set(_HOOKS.split()):
-        for hook in get_list(hooks, name):
-            if not _is_of_engine(hook):
-                yield f"a hook runs with it ({hook.get('path', name)})"
-
-
-def _is_of_engine(hook: Mapping[str, Any]) -> bool:
-    """Return whether an engine put it there, to connect the network that its options ask for."""
-    args = [str(word) for word in get_list(hook, "args", str)]
-    by_dockerd = args[:1] == ["libnetwork-setkey"]
-    by_nerdctl = PurePosixPath(args[0]).name == "nerdctl" if args else False
-    return by_dockerd or (by_nerdctl and "oci-hook" in args)
-
-
 def has_own_users(config: Mapping[str, Any]) -> bool:
-    """Return whether the container has a user namespace of its own: its root is not the host's."""
-    kinds = [each.get("type") for each in get_list(get_object(config, "linux"), "namespaces")]
-    return "user" in kinds
+    """Return whether the container has a user namespace of its own, without the host's root.
+
+    Root of the host that is mapped into it writes to the host's kernel files as outside of it.
+    """
+    linux = get_object(config, "linux")
+    kinds = [each.get("type") for each in get_list(linux, "namespaces")]
+    hosts = [
+        each.get("hostID")
+        for kind in ("uidMappings", "gidMappings")
+        for each in get_list(linux, kind)
+    ]
+    return "user" in kinds and bool(hosts) and all(type(host) is int and host > 0 for host in hosts)
 
 
 def controls_devices(config: Mapping[str, Any]) -> bool:
@@ -143,21 +133,12 @@ def _find_kernel_access(config: Mapping[str, Any]) -> Iterator[str]:
     for name in get_object(linux, "sysctl"):
         if not name.startswith(_OWN_SYSCTLS):
             yield f"it sets a sysctl ({name})"
-    if has_own_users(config):
-        return
+    # Also in a user namespace: with CAP_SYS_ADMIN of its own it may remount what is read-only.
     if more := _list_capabilities(config) - _OWN_CAPABILITIES:
         yield f"it has {min(more)}, with which it may change this host"
+    if has_own_users(config):
+        return
     closed = {*get_list(linux, "readonlyPaths", str), *get_list(linux, "maskedPaths", str)}
     for path in _KERNEL_FILES:
         if path not in closed:
             yield f"it may write to {path}"
-
-
-def _find_agents(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what makes other processes of the host work for it."""
-    seccomp = get_object(get_object(config, "linux"), "seccomp")
-    if seccomp.get("listenerPath"):
-        yield "its profile has an agent answer for calls (listenerPath)"
-    for name in get_object(config, "annotations"):
-        if str(name).startswith(_ENGINE_ANNOTATIONS):
-            yield f"it has an annotation by which others work for it ({name})"

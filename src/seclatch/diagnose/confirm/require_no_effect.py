@@ -6,7 +6,10 @@ run, which is what counts: engines have defaults of their own (containers.conf, 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun
 from seclatch.diagnose.confirm.container_effects import find_effect
@@ -14,22 +17,51 @@ from seclatch.diagnose.confirm.mount_effects import MountCheck
 from seclatch.diagnose.confirm.refused_options import ENGINES
 from seclatch.diagnose.confirm.second_run import CannotRunAgainError, RunAgain
 from seclatch.diagnose.denials.list_denials import DenialCase
+from seclatch.diagnose.evidence.container_bundles import BundleContainer
+
+_ID = re.compile(r"[0-9a-f]{64}")
 
 
-def require_no_effect(plan: RunAgain, run: DiagnosedRun, case: DenialCase) -> None:
-    """Raise CannotRunAgainError with what speaks against a run that was not asked for."""
+def require_no_effect(plan: RunAgain, run: DiagnosedRun, case: DenialCase, since: int) -> None:
+    """Raise CannotRunAgainError with what speaks against a run that was not asked for.
+
+    `since`: its first run began after that (ns of CLOCK_REALTIME).
+    """
     if plan.doubt:
         raise CannotRunAgainError(plan.doubt)
     container = run.evidence.container(case.session)
     if container is None or not container.config:
         raise CannotRunAgainError("its container's configuration was not seen")
-    if reason := find_effect(
-        container.config,
-        MountCheck(run.evidence.command, _has_same_view(run, case)),
-        makes_devices=plan.client not in ("runc", "crun"),
-        offline=plan.client in ENGINES,
-    ):
+    same_view = _has_same_view(run, case)
+    config = choose_config(plan, container, same_view=same_view)
+    own_id = _read_id(run, case) if plan.client in ENGINES else ""
+    check = MountCheck(run.evidence.command, same_view, own_id, since)
+    if reason := find_effect(config, check, plan.client):
         raise CannotRunAgainError(reason)
+
+
+def choose_config(
+    plan: RunAgain, container: BundleContainer, *, same_view: bool
+) -> Mapping[str, Any]:
+    """Return what further runs are configured by. Raises CannotRunAgainError.
+
+    Of a bundle that is what this program has read: it must be what the runtime was given.
+    """
+    bundle = plan.bundle
+    if bundle is None:
+        return container.config
+    if not same_view or bundle.folder == (0, 0) or bundle.folder != container.folder:
+        raise CannotRunAgainError("its bundle is not the directory that its command line names")
+    if bundle.written != container.config:
+        raise CannotRunAgainError("its config.json was changed")
+    return bundle.config
+
+
+def _read_id(run: DiagnosedRun, case: DenialCase) -> str:
+    """Return the id that an engine has given the container; "" if it is not known."""
+    runtime = run.evidence.trace.segments.get(case.session.runtime) if case.session else None
+    last = runtime.argv[-1] if runtime and runtime.argv and not runtime.argv_cut else ""
+    return last if _ID.fullmatch(last) else ""
 
 
 def _has_same_view(run: DiagnosedRun, case: DenialCase) -> bool:

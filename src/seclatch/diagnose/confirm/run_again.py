@@ -6,12 +6,14 @@ of its own and is removed. What would need the first one's name, terminal or inp
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from seclatch.diagnose.confirm.command_effects import find_option, find_wrapper
+from seclatch.diagnose.confirm.client_options import find_client_option, takes_value
+from seclatch.diagnose.confirm.command_effects import find_option, find_variable, find_wrapper
 from seclatch.diagnose.confirm.engine_run import EngineClient, plan_engine
 from seclatch.diagnose.confirm.refused_options import ENGINES, OWN, refuse_options
 from seclatch.diagnose.confirm.run_options import FLAGS, RunOption, split_options
@@ -47,7 +49,14 @@ def plan_run_again(command: Sequence[str], *, isolated: bool = False) -> RunAgai
     if not rest:
         raise CannotRunAgainError("its command line names no image, container or program")
     kept = [option for option in options if option.name not in OWN[client]]
-    doubt = find_wrapper(command[:at]) or find_option(client, options) if isolated else ""
+    doubt = ""
+    if isolated:
+        doubt = (
+            find_wrapper(command[:at])
+            or find_client_option(client, words[:verb])
+            or find_option(client, options)
+            or find_variable(os.environ)
+        )
     if client == "seclatch" and words[verb] == "apply":
         doubt = "its program runs on this host, without a container"
     if client in ENGINES:
@@ -78,15 +87,16 @@ def _find_verb(client: str, words: Sequence[str]) -> int:
     """Return where the verb `run` is. Raises CannotRunAgainError."""
     wanted = ("run", "apply") if client == "seclatch" else ("run",)
     groups = ("container",) if client in ENGINES else ()
+    found = ""
     for index, word in enumerate(words):
         if word in wanted:
             return index
-        value = index and words[index - 1].startswith("-") and "=" not in words[index - 1]
+        value = index > 0 and takes_value(client, words[index - 1])
         if not word.startswith("-") and word not in groups and not value:
+            found = word
             break
-    verb = next((word for word in words if not word.startswith("-")), "")
     raise CannotRunAgainError(
-        f"only {client} run makes a container of its own; {client} {verb} does not"
+        f"only {client} run makes a container of its own; {client} {found} does not"
     )
 
 

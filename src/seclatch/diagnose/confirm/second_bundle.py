@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from seclatch.diagnose.confirm.oci_values import get_list, get_object
 from seclatch.diagnose.confirm.run_options import RunOption
 from seclatch.diagnose.confirm.second_run import (
     CannotRunAgainError,
+    PlannedBundle,
     RunAgain,
     SecondRun,
     SharedRoot,
     make_name,
 )
+from seclatch.diagnose.evidence.container_bundles import identify_folder
 
 _MAX_SIZE = 8 << 20
 _BIND = ("bind", "rbind")
@@ -38,7 +41,8 @@ def plan_runtime(
     """
     named = [option.value for option in options if option.name in ("bundle", "b")]
     bundle = Path(named[-1] if named else ".").absolute()
-    config = _find_from(bundle, _read_config(bundle / "config.json"))
+    planned = _plan_bundle(bundle)
+    config = planned.config
     if get_object(config, "process").get("terminal"):
         raise CannotRunAgainError("its container has a terminal (process.terminal of config.json)")
     root = Path(get_object(config, "root")["path"])
@@ -72,7 +76,7 @@ def plan_runtime(
         if get_object(config, "root").get("readonly") is True
         else SharedRoot(root, layered.hide)
     )
-    return RunAgain(client, make, takes_input=True, root=shared)
+    return RunAgain(client, make, takes_input=True, root=shared, bundle=planned)
 
 
 def isolate(config: dict[str, Any], *, controlled: bool) -> dict[str, Any]:
@@ -105,6 +109,13 @@ def _without_log(runtime: Sequence[str]) -> list[str]:
         elif not word.lstrip("-").startswith(("log=", "log-format=")):
             words.append(word)
     return words
+
+
+def _plan_bundle(bundle: Path) -> PlannedBundle:
+    written = _read_config(bundle / "config.json")
+    return PlannedBundle(
+        identify_folder(bundle), written, _find_from(Path(os.path.realpath(bundle)), written)
+    )
 
 
 def _read_config(file: Path) -> dict[str, Any]:

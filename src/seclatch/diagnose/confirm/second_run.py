@@ -44,6 +44,18 @@ class SharedRoot:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedBundle:
+    """The bundle of further runs: its directory's device and inode, and its configuration.
+
+    `written` is the configuration as it was read, `config` with absolute paths.
+    """
+
+    folder: tuple[int, int]
+    written: dict[str, Any]
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class RunAgain:
     """How a command is run again.
 
@@ -51,7 +63,7 @@ class RunAgain:
     `takes_input`: the program reads the standard input of the command; `interactive`: by an option.
     `offline`: it has no network then, but may have had one in the first run. `doubt`: what in the
     command is a reason not to do so without being asked. `root`: the root directory that all runs
-    have, if there is one.
+    have, if there is one. `bundle`: what is run, where that is not an engine's to say.
     """
 
     client: str
@@ -61,6 +73,7 @@ class RunAgain:
     offline: bool = False
     doubt: str = ""
     root: SharedRoot | None = None
+    bundle: PlannedBundle | None = None
 
 
 def make_name(number: str) -> str:

@@ -10,7 +10,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -34,7 +34,8 @@ class BundleContainer:
     """The configuration that a runtime was given.
 
     `source` names the file; `seccomp` is the profile as it is written there; `names` are those of a
-    pod's container, as a CRI implementation writes them; `config` is all of it.
+    pod's container, as a CRI implementation writes them; `config` is all of it; `folder` is the
+    device and the inode of the bundle's directory, (0, 0) if that is not known.
     """
 
     source: str
@@ -43,6 +44,7 @@ class BundleContainer:
     user: tuple[int, int] = (0, 0)
     names: frozenset[str] = frozenset()
     config: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    folder: tuple[int, int] = (0, 0)
 
     @cached_property
     def profile(self) -> Profile | None:
@@ -104,10 +106,20 @@ def _list_ancestor_pids(trace: Trace, process: TracedProcess) -> Iterator[int]:
 
 def _read_bundle(segment: Segment, pids: list[int]) -> BundleContainer | None:
     for path in _list_candidates(segment, pids):
+        folder = identify_folder(path.parent)
         config = _load_json(path)
         if isinstance(config, dict) and "process" in config:
-            return describe_bundle(config, _strip_proc_prefix(path))
+            return replace(describe_bundle(config, _strip_proc_prefix(path)), folder=folder)
     return None
+
+
+def identify_folder(folder: Path) -> tuple[int, int]:
+    """Return a directory's device and inode; (0, 0) if it cannot be looked at."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
 
 
 def _load_json(path: Path) -> Any:
