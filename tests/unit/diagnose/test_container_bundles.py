@@ -9,15 +9,26 @@ from typing import Any
 
 import pytest
 
-from seclatch.diagnose.evidence.container_bundles import BundleReader, describe_bundle
+from seclatch.diagnose.evidence.container_bundles import (
+    BundleReader,
+    describe_bundle,
+    identify_folder,
+)
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import Segment, Trace
 
 
-def watched(folder: Path, *argv: str) -> BundleReader:
-    """Return what is read for a runtime that runs here with this command line."""
+def watched(folder: Path, *argv: str, pid: int = 0, by: str = "") -> BundleReader:
+    """Return what is read for a runtime that runs here with this command line.
+
+    `pid`: of another process; `by`: what the process executed before.
+    """
     trace, bundles = Trace(), BundleReader()
-    trace.begin(Segment(1, EventKind.EXEC, 0, 0, 1, 1, file=argv[0], argv=argv), os.getpid())
+    first, number = by or argv[0], pid or os.getpid()
+    words = (by,) if by else argv
+    trace.begin(Segment(1, EventKind.EXEC, 0, 0, 1, 1, file=first, argv=words), number)
+    if by:
+        trace.begin(Segment(2, EventKind.EXEC, 1, 1, 2, 1, file=argv[0], argv=argv), number)
     bundles.watch(trace)
     return bundles
 
@@ -40,6 +51,22 @@ def test_a_bundle_by_its_option(tmp_path: Path, option: str) -> None:
     assert found.profile is not None
     assert found.profile.default_action == "SCMP_ACT_ERRNO"
     assert (found.no_new_privileges, found.user) == (True, (7, 8))
+
+
+def test_a_runtime_is_in_its_bundle_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read late, /proc/PID/cwd is the bundle; read too late, this program's own directory tells."""
+    bundle = tmp_path / "b"
+    bundle.mkdir()
+    write(bundle, CONFIG)
+    monkeypatch.chdir(bundle)
+    found = watched(tmp_path, "runc", "run", "-b", "b", "x").found[1]
+    assert found.folder == identify_folder(bundle)
+    monkeypatch.chdir(tmp_path)
+    ended = 2**22 + 1  # above the highest pid there may be (proc(5), pid_max)
+    found = watched(tmp_path, "runc", "run", "-b", "b", "x", pid=ended).found[1]
+    assert found.folder == identify_folder(bundle)
+    # Not for what the command starts: that may have begun elsewhere.
+    assert not watched(tmp_path, "runc", "run", "-b", "b", "x", pid=ended, by="env").found
 
 
 def test_the_working_directory_is_the_default(

@@ -143,7 +143,13 @@ def test_a_volume_without_a_name(tmp_path: Path) -> None:
     words = ("docker", "run", "-v", f"{VOLUME}:/data", "x")
     assert "it may write to" in look(volume, **of_engine, words=words)
     assert "it may write to" in look(volume, **{**of_engine, "since": made + 1})
-    assert "it may write to" in look(volume, **{**of_engine, "same_view": False})
+    namespace = Path("/proc/self/ns/mnt").stat().st_ino
+    elsewhere = {**of_engine, "same_view": False}
+    assert look(volume, **elsewhere, namespace=namespace) == ""  # by a process that has it
+    assert "it may write to" in look(
+        volume, **{**elsewhere, "since": made + 1}, namespace=namespace
+    )
+    assert "it may write to" in look(volume, **elsewhere, namespace=7)
     assert "it may write to" in look(volume, since=made)
     # Such digits in any other path say nothing.
     other = give_volume(f"{tmp_path}/{VOLUME}/_data")

@@ -171,7 +171,10 @@ HEARD = "what NOTIFY_SOCKET of its environment names would hear of each run"
             f"podman run --rm --name NAME {OFF} --security-opt seccomp=a.json x",
         ),
         ("nerdctl run x", "nerdctl run --rm --name NAME --network none --pull never x"),
-        ("ctr -n k run i c", "ctr -n k run --rm i NAME"),
+        (
+            "nsenter --mount=/proc/7/ns/mnt -- ctr -n k run i c",
+            "nsenter --mount=/proc/7/ns/mnt -- ctr -n k run --rm i NAME",
+        ),
         ("env A=/x seclatch run -v a:/a ls", "env A=/x seclatch run -v a:/a -- ls"),
         (
             "/usr/bin/sudo env A= docker -D -H s run x",
@@ -197,6 +200,8 @@ def test_a_network_that_the_first_run_may_have_had() -> None:
         ("nice -5 deploy docker run x", "nice would be run again, too"),
         ("sudo -E deploy docker run x", "-E would be run again, too"),
         ("env --chdir=/b docker run x", "--chdir=/b would be run again, too"),
+        ("nsenter --wd=/b docker run x", "--wd=/b would be run again, too"),
+        ("nsenter -t 7 -m docker run x", "-t would be run again, too"),
         ("sudo A=1 docker run x", "A=1 would be run again, too"),
         ("./sudo docker run x", "./sudo would be run again, too"),
         ("env NOTIFY_SOCKET=/s podman run x", HEARD),

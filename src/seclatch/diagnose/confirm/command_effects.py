@@ -13,6 +13,8 @@ from pathlib import PurePosixPath
 from seclatch.diagnose.confirm.run_options import RunOption
 
 _DIRECTORIES = ("", "/bin", "/usr/bin", "/usr/local/bin")
+_WRAPPERS = ("sudo", "env", "nsenter")
+_NAMESPACE = re.compile(r"--(mount|net|pid|ipc|uts|cgroup)=/proc/\d+/ns/\w+|--")
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=")
 # By these a runtime connects a container to a service manager or to an agent (sd_notify(3),
 # sd_listen_fds(3), crun(1)): no configuration shows it, and each run has a message sent.
@@ -58,20 +60,19 @@ _JOINING = ("container:", "ns:", "host")
 def find_wrapper(before: Sequence[str]) -> str:
     """Return why what stands before the client is not run again unasked; "" if nothing does.
 
-    Only `sudo` and `env NAME=VALUE` without options: others change the directory in which a bundle
-    is looked for, write a file, or are what they wrap.
+    Only `sudo`, `env NAME=VALUE` and `nsenter --KIND=/proc/PID/ns/KIND`: other options change the
+    directory in which a bundle is looked for or write a file, and other programs may do anything.
     """
-    variables = False
+    wrapper = ""
     for word in before:
-        path, found = PurePosixPath(word), _VARIABLE.match(word)
-        if variables and found:
+        found = _VARIABLE.match(word)
+        if wrapper == "env" and found:
             if found["name"] in _CONNECTING:
                 return _describe_variable(found["name"])
-            continue
-        known = path.name in ("sudo", "env") and word.rpartition("/")[0] in _DIRECTORIES
-        if not known:
-            return f"{word} would be run again, too"
-        variables = path.name == "env"
+        elif not (wrapper == "nsenter" and _NAMESPACE.fullmatch(word)):
+            folder, _, wrapper = word.rpartition("/")
+            if wrapper not in _WRAPPERS or folder not in _DIRECTORIES:
+                return f"{word} would be run again, too"
     return ""
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from seclatch.diagnose.confirm.oci_values import get_list, get_object
@@ -40,13 +41,15 @@ class MountCheck:
 
     `own_id`: of the container, by an engine, "" without one; `since`: it was made after that (ns of
     CLOCK_REALTIME). An engine gives a container directories whose path has its id, of 256 random
-    bits, and so have volumes without a name; both go with the container.
+    bits, and so have volumes without a name; both go with the container. `namespace`: the inode of
+    the runtime's mount namespace.
     """
 
     words: Sequence[str]
     same_view: bool
     own_id: str = ""
     since: int = 0
+    namespace: int = 0
 
     def find_effects(self, config: Mapping[str, Any]) -> Iterator[str]:
         """Yield what is wrong with the mounts of a configuration."""
@@ -93,10 +96,20 @@ class MountCheck:
 
     def _is_new(self, path: str) -> bool:
         """Return whether a directory was made since, or has gone with its container already."""
-        if not self.same_view:
+        root = "" if self.same_view else _find_root(self.namespace)
+        if root is None:
             return False
-        birth = read_birth_time(path)
-        return not os.path.lexists(path) if birth is None else birth >= self.since
+        birth = read_birth_time(root + path)
+        return not os.path.lexists(root + path) if birth is None else birth >= self.since
+
+
+def _find_root(namespace: int) -> str | None:
+    """Return where the files of a mount namespace are seen, by a process in it; None if nowhere."""
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if process.name.isdigit() and (process / "ns/mnt").stat().st_ino == namespace:
+                return str(process / "root")
+    return None
 
 
 def _is_read_only(options: Sequence[str]) -> bool:

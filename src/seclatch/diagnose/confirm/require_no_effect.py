@@ -18,6 +18,7 @@ from seclatch.diagnose.confirm.refused_options import ENGINES
 from seclatch.diagnose.confirm.second_run import CannotRunAgainError, RunAgain
 from seclatch.diagnose.denials.list_denials import DenialCase
 from seclatch.diagnose.evidence.container_bundles import BundleContainer
+from seclatch.recording.trace.trace import Segment
 
 _ID = re.compile(r"[0-9a-f]{64}")
 
@@ -32,10 +33,12 @@ def require_no_effect(plan: RunAgain, run: DiagnosedRun, case: DenialCase, since
     container = run.evidence.container(case.session)
     if container is None or not container.config:
         raise CannotRunAgainError("its container's configuration was not seen")
-    same_view = _has_same_view(run, case)
+    runtime = run.evidence.trace.segments.get(case.session.runtime) if case.session else None
+    namespace = runtime.facts.mounts if runtime else 0
+    same_view = namespace == Path("/proc/self/ns/mnt").stat().st_ino
     config = choose_config(plan, container, same_view=same_view)
-    own_id = _read_id(run, case) if plan.client in ENGINES else ""
-    check = MountCheck(run.evidence.command, same_view, own_id, since)
+    own_id = _read_id(runtime) if plan.client in ENGINES else ""
+    check = MountCheck(run.evidence.command, same_view, own_id, since, namespace)
     if reason := find_effect(config, check, plan.client):
         raise CannotRunAgainError(reason)
 
@@ -57,15 +60,7 @@ def choose_config(
     return bundle.config
 
 
-def _read_id(run: DiagnosedRun, case: DenialCase) -> str:
+def _read_id(runtime: Segment | None) -> str:
     """Return the id that an engine has given the container; "" if it is not known."""
-    runtime = run.evidence.trace.segments.get(case.session.runtime) if case.session else None
     last = runtime.argv[-1] if runtime and runtime.argv and not runtime.argv_cut else ""
     return last if _ID.fullmatch(last) else ""
-
-
-def _has_same_view(run: DiagnosedRun, case: DenialCase) -> bool:
-    """Return whether the runtime had this process's mount namespace: paths mean the same then."""
-    session = case.session
-    runtime = run.evidence.trace.segments.get(session.runtime) if session else None
-    return runtime is not None and runtime.facts.mounts == Path("/proc/self/ns/mnt").stat().st_ino

@@ -78,8 +78,10 @@ class BundleReader:
             if segment.kind == EventKind.EXEC and (
                 _is_monitor(segment) or _is_runtime_call(segment)
             ):
-                pids = list(_list_ancestor_pids(trace, trace.processes[segment.process]))
-                if container := _read_bundle(segment, pids):
+                process = trace.processes[segment.process]
+                pids = list(_list_ancestor_pids(trace, process))
+                here = Path.cwd() if _is_command(trace, segment, process) else None
+                if container := _read_bundle(segment, pids, here):
                     self.found[number] = container
         self._looked += new
 
@@ -104,8 +106,17 @@ def _list_ancestor_pids(trace: Trace, process: TracedProcess) -> Iterator[int]:
         at = None if at.parent is None else trace.processes.get(at.parent)
 
 
-def _read_bundle(segment: Segment, pids: list[int]) -> BundleContainer | None:
-    for path in _list_candidates(segment, pids):
+def _is_command(trace: Trace, segment: Segment, process: TracedProcess) -> bool:
+    """Return whether a segment is the user's command itself, begun in this program's directory."""
+    executed = [one for one in process.segments if trace.segments[one].kind == EventKind.EXEC]
+    first = executed[:1] == [segment.id]
+    return first and process.parent is None and not process.found_running
+
+
+def _read_bundle(
+    segment: Segment, pids: list[int], here: Path | None = None
+) -> BundleContainer | None:
+    for path in _list_candidates(segment, pids, here):
         folder = identify_folder(path.parent)
         config = _load_json(path)
         if isinstance(config, dict) and "process" in config:
@@ -135,8 +146,12 @@ def _load_json(path: Path) -> Any:
         return None
 
 
-def _list_candidates(segment: Segment, pids: list[int]) -> Iterator[Path]:
-    """Yield paths of the configuration, through the root directories of processes that used it."""
+def _list_candidates(segment: Segment, pids: list[int], here: Path | None) -> Iterator[Path]:
+    """Yield paths of the configuration, through the root directories of processes that used it.
+
+    `here`: where the runtime began. Before it does anything else it changes to its bundle (runc's
+    `setupSpec`), so that the directory that it is in is the bundle itself, and no longer has it.
+    """
     argv = segment.argv
     roots = [*(Path(f"/proc/{pid}/root") for pid in pids), Path("/")]
     named = [*find_option_values(argv, "--bundle"), *find_option_values(argv, "-b")]
@@ -144,12 +159,19 @@ def _list_candidates(segment: Segment, pids: list[int]) -> Iterator[Path]:
         if bundle.startswith("/"):
             yield from (root / bundle.lstrip("/") / "config.json" for root in roots)
         else:
-            yield from (Path(f"/proc/{pid}/cwd") / bundle / "config.json" for pid in pids)
+            yield from _list_relative(PurePosixPath(bundle, "config.json"), pids, here)
     if {"exec", "start"} & set(argv):
         for root in roots:
             yield from _list_running(argv, root)
     if not named and (_is_monitor(segment) or {"run", "create"} & set(argv)):
         yield from (Path(f"/proc/{pid}/cwd/config.json") for pid in pids)
+
+
+def _list_relative(file: PurePosixPath, pids: list[int], here: Path | None) -> Iterator[Path]:
+    yield from (Path(f"/proc/{pid}/cwd") / name for pid in pids[:1] for name in (file, file.name))
+    yield from (Path(f"/proc/{pid}/cwd") / file for pid in pids[1:])
+    if here is not None:
+        yield here / file
 
 
 def _list_running(argv: tuple[str, ...], root: Path) -> Iterator[Path]:
