@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from seclatch.diagnose.confirm.closed_profile import KEYRING
 from seclatch.diagnose.confirm.second_run import CannotRunAgainError
 from seclatch.diagnose.denials.list_denials import DenialCase
 from seclatch.diagnose.denials.matching_rule import ProfileEvaluator, make_evaluator
@@ -27,8 +28,6 @@ _OF_HOST_TEXT = """
     umount umount2
 """
 _OF_HOST = frozenset(_OF_HOST_TEXT.split())
-# Keys stay in the keyring of the user, which no namespace but the user namespace has for itself.
-_KEYRING = frozenset(["add_key", "keyctl", "request_key"])
 # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_ALG: of the network namespace, or of none.
 # AF_VSOCK, for one, reaches the hypervisor from every namespace (vsock(7)).
 _OWN_FAMILIES = frozenset({1, 2, 10, 16, 17, 38})
@@ -47,7 +46,7 @@ def find_obstacle(cases: Sequence[DenialCase], *, isolated: bool = False) -> str
             return f"{name} is a call of {case.denial.arch}, which the profile does not list"
         if name in _OF_HOST and not find_taken(name, case.seen.args, case.held):
             return f"{name} would change this host, and not only the container"
-        if isolated and name in _KEYRING:
+        if isolated and name in KEYRING:
             return f"{name} may leave a key in a keyring of this host"
         if isolated and name == "socket" and case.seen.args[0] not in _OWN_FAMILIES:
             return "the socket that was denied may reach further than its container's network"

@@ -11,6 +11,7 @@ from typing import Any
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.registry import find_cause
 from seclatch.diagnose.confirm.allowing_profile import allow_denied_calls, find_obstacle
+from seclatch.diagnose.confirm.closed_profile import close_profile
 from seclatch.diagnose.confirm.describe_runs import describe_runs, describe_trial
 from seclatch.diagnose.confirm.judge_runs import Experiment, Experimenter, StopExperimentError
 from seclatch.diagnose.confirm.require_no_effect import require_no_effect
@@ -116,14 +117,7 @@ class Confirmer:
         seconds: float,
     ) -> tuple[RunOutcome, list[DenialCase]]:
         """Run it with some calls allowed; return its end, and what the program was denied then."""
-        profile: dict[str, Any] | None = None
-        if allowed:
-            if reason := find_obstacle(cases, isolated=self.automatic):
-                raise CannotRunAgainError(reason)
-            evaluator = run.denials.find_evaluator(cases[0].session)
-            if evaluator is None:
-                raise CannotRunAgainError("its profile is not known")
-            profile = allow_denied_calls(evaluator, cases, allowed)
+        profile = self._make_profile(run, cases, allowed)
         with tempfile.TemporaryDirectory(prefix="seclatch-confirm-") as folder:
             second = self.plan.make(number, Path(folder), profile)
             limit = RunLimit(seconds, second.stop)
@@ -137,6 +131,20 @@ class Confirmer:
         again = DiagnosedRun(evidence, RunDenials(evidence))
         outcome = read_outcome(again, stopped=limit.exceeded, interrupted=limit.interrupted)
         return outcome, list_program_denials(again)
+
+    def _make_profile(
+        self, run: DiagnosedRun, cases: Sequence[DenialCase], allowed: frozenset[str]
+    ) -> dict[str, Any] | None:
+        """Return the profile of a further run; None for the first one's."""
+        profile: dict[str, Any] | None = None
+        evaluator = run.denials.find_evaluator(cases[0].session)
+        if evaluator is None:
+            raise CannotRunAgainError("its profile is not known")
+        if allowed:
+            if reason := find_obstacle(cases, isolated=self.automatic):
+                raise CannotRunAgainError(reason)
+            profile = allow_denied_calls(evaluator, cases, allowed)
+        return close_profile(profile, evaluator) if self.automatic else profile
 
 
 def decline(found: FoundCause, reason: str, *, automatic: bool) -> tuple[FoundCause, Confirmation]:

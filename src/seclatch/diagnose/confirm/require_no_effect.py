@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun
+from seclatch.diagnose.confirm.closed_profile import KEYRING
 from seclatch.diagnose.confirm.container_effects import find_effect
 from seclatch.diagnose.confirm.mount_effects import MountCheck
 from seclatch.diagnose.confirm.refused_options import ENGINES
+from seclatch.diagnose.confirm.run_ending import list_makers
 from seclatch.diagnose.confirm.second_run import CannotRunAgainError, RunAgain
 from seclatch.diagnose.denials.list_denials import DenialCase
 from seclatch.diagnose.evidence.container_bundles import BundleContainer
@@ -39,7 +41,7 @@ def require_no_effect(plan: RunAgain, run: DiagnosedRun, case: DenialCase, since
     config = choose_config(plan, container, same_view=same_view)
     own_id = _read_id(runtime) if plan.client in ENGINES else ""
     check = MountCheck(run.evidence.command, same_view, own_id, since, namespace)
-    if reason := find_effect(config, check, plan.client):
+    if reason := find_effect(config, check, plan.client) or _find_key(run):
         raise CannotRunAgainError(reason)
 
 
@@ -64,3 +66,9 @@ def _read_id(runtime: Segment | None) -> str:
     """Return the id that an engine has given the container; "" if it is not known."""
     last = runtime.argv[-1] if runtime and runtime.argv and not runtime.argv_cut else ""
     return last if _ID.fullmatch(last) else ""
+
+
+def _find_key(run: DiagnosedRun) -> str:
+    """Return which call on a keyring the program made; "" if none. Further runs are denied it."""
+    made = {name for _, name in list_makers(run.evidence)} & KEYRING
+    return f"it may leave a key in a keyring of this host ({min(made)})" if made else ""

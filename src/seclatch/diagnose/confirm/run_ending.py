@@ -101,7 +101,7 @@ def read_outcome(run: DiagnosedRun, *, stopped: bool, interrupted: bool) -> RunO
         if chain and evidence.process_of(seen.segment).id == chain[-1].id
     ]
     lost, cases = evidence.trace.lost, list_program_denials(run)
-    makers = frozenset(_list_makers(evidence))
+    makers = frozenset(list_makers(evidence))
     serves = any(name in _SERVING for _, name in makers)
     return RunOutcome(
         status=read_exit_code(chain[0]) if chain else evidence.status,
@@ -131,7 +131,8 @@ def list_program_denials(run: DiagnosedRun) -> list[DenialCase]:
     return [case for case in run.denials.all if case.stage is Stage.PROGRAM]
 
 
-def _list_makers(evidence: RunEvidence) -> Iterator[ImageCall]:
+def list_makers(evidence: RunEvidence) -> Iterator[ImageCall]:
+    """Yield which image of the container's program made which call, also in vain."""
     for segment in evidence.trace.segments.values():
         if evidence.stage(segment.id) is Stage.PROGRAM:
             image = _describe_image(evidence, segment.id)
