@@ -167,8 +167,8 @@ HEARD = "what NOTIFY_SOCKET of its environment names would hear of each run"
             f"sudo docker run --rm --name NAME {OFF} x",
         ),
         (
-            "podman run --network none --security-opt seccomp=a.json x",
-            f"podman run --rm --name NAME {OFF} --security-opt seccomp=a.json x",
+            "podman --runtime /x/crun run --network none --security-opt seccomp=a.json x",
+            f"podman --runtime /x/crun run --rm --name NAME {OFF} --security-opt seccomp=a.json x",
         ),
         ("nerdctl run x", "nerdctl run --rm --name NAME --network none --pull never x"),
         (
@@ -208,6 +208,7 @@ def test_a_network_that_the_first_run_may_have_had() -> None:
         ("podman --out f run x", "what its option --out does is not known here"),
         ("podman --conmon f run x", "what its option --conmon does is not known here"),
         ("docker run --runtime /srv/x y", "what /srv/x does is not known here"),
+        ("podman --runtime /srv/x run y", "what /srv/x does is not known here"),
         ("ctr run --no-pivot i c", "what its option --no-pivot does is not known here"),
         ("docker run --gpus all x", "what its option --gpus does is not known here"),
         ("docker run --annotation=a=b x", "what its option --annotation does is not known here"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 
 _HELP = "h help v version"
 _FLAGS_TEXT: Mapping[str, str] = {
@@ -23,7 +25,7 @@ _HARMLESS_TEXT: Mapping[str, str] = {
     """,
     "podman": """
         cgroup-manager events-backend hooks-dir imagestore log-level network-config-dir root runroot
-        storage-driver storage-opt tmpdir transient-store volumepath
+        runtime storage-driver storage-opt tmpdir transient-store volumepath
     """,
     "nerdctl": """
         debug debug-full experimental insecure-registry a address host H n namespace snapshotter
@@ -34,6 +36,7 @@ _HARMLESS_TEXT: Mapping[str, str] = {
     "crun": "debug systemd-cgroup cgroup-manager root rootless log log-format log-level",
     "seclatch": "",
 }
+_RUNTIMES = re.compile(r"(seclatch|seclatch-runc|seclatch-crun|runc|crun|io\.containerd\.runc\.v2)")
 _HARMLESS = {client: frozenset(text.split()) for client, text in _HARMLESS_TEXT.items()}
 
 
@@ -52,14 +55,23 @@ def takes_value(client: str, word: str) -> bool:
 def find_client_option(client: str, words: Sequence[str]) -> str:
     """Return why a client with such options is not run again unasked; "" if nothing is known."""
     value = False
-    for word in words:
+    for index, word in enumerate(words):
         if value:
             value = False
             continue
         value = takes_value(client, word)
         if word.startswith("-") and _name(word) not in _HARMLESS[client]:
             return f"what its option {word.partition('=')[0]} does is not known here"
+        given = "".join(words[index + 1 : index + 2]) if value else word.partition("=")[2]
+        if _name(word) == "runtime" and (reason := find_runtime(given)):
+            return reason
     return ""
+
+
+def find_runtime(program: str) -> str:
+    """Return why a program that an option names as the runtime is not known; "" if it is."""
+    known = _RUNTIMES.fullmatch(PurePosixPath(program).name)
+    return "" if known else f"what {program} does is not known here"
 
 
 def _name(word: str) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 
+from seclatch.diagnose.confirm.client_options import find_runtime
 from seclatch.diagnose.confirm.run_options import RunOption
 
 _DIRECTORIES = ("", "/bin", "/usr/bin", "/usr/local/bin")
@@ -21,7 +21,6 @@ _VARIABLE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=")
 _CONNECTING = ("NOTIFY_SOCKET", "LISTEN_FDS", "WATCHDOG_USEC", "RUN_OCI_SECCOMP_RECEIVER")
 # Values of options that name a program.
 _PROGRAMS = ("runtime", "runc-binary")
-_RUNTIMES = re.compile(r"(seclatch|seclatch-runc|seclatch-crun|runc|crun|io\.containerd\.runc\.v2)")
 
 _ENGINES_TEXT = """
     add-host a attach blkio-weight blkio-weight-device cap-add cap-drop cgroup-parent cgroupns
@@ -90,8 +89,8 @@ def find_option(client: str, options: Sequence[RunOption]) -> str:
     for option in options:
         if option.name not in _KNOWN[client]:
             return f"what its option {option.words[0].partition('=')[0]} does is not known here"
-        if option.name in _PROGRAMS and not _RUNTIMES.fullmatch(PurePosixPath(option.value).name):
-            return f"what {option.value} does is not known here"
+        if option.name in _PROGRAMS and (reason := find_runtime(option.value)):
+            return reason
         if option.name in ("network", "net") and option.value.startswith(_JOINING):
             return f"its network is not its own ({' '.join(option.words)})"
     return ""
