@@ -178,15 +178,21 @@ def test_what_was_made_does_not_keep_it_from_being_decided(
 
 
 def change_hook(config: dict[str, Any], folder: Path) -> None:
-    hook = {"path": "/bin/sh", "args": ["sh", "-c", f"cat > /dev/null; echo >> {folder}/count"]}
+    """Add a hook, which is not dockerd's for having the same first argument."""
+    script = f"cat > /dev/null; echo >> {folder}/count"
+    hook = {"path": "/bin/sh", "args": ["libnetwork-setkey", "-c", script]}
     config["hooks"] = {"createRuntime": [hook]}
 
 
 def change_mount(config: dict[str, Any], folder: Path) -> None:
+    """Add a volume, which is no engine's own for the digits in its path."""
+    volume = folder / "volumes" / ("ab" * 32) / "_data"
+    volume.mkdir(parents=True)
+    (folder / "count").symlink_to(volume / "count")
     config["mounts"].append(
         {
             "destination": "/shared",
-            "source": str(folder),
+            "source": str(volume),
             "type": "bind",
             "options": ["rbind", "rw"],
         }
