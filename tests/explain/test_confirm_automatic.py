@@ -167,7 +167,7 @@ def test_the_root_is_as_the_first_run_left_it(
     }
     # What a file held cannot be brought back: the further runs do not show that it is no denial.
     assert document["seccomp"] is None
-    assert "which had changed state" in document["confirmation"]["reason"]
+    assert "that had changed state" in document["confirmation"]["reason"]
 
 
 def test_what_was_made_does_not_keep_it_from_being_decided(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from seclatch.diagnose.confirm import root_changes
 from seclatch.diagnose.confirm.root_changes import RootChanges, find_root_changes
 from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.recording.backends.bpf.detail_events import Sights
@@ -55,6 +56,13 @@ def make_folder(root: Path) -> None:
     (root / "etc/new/below").mkdir(parents=True)
     (root / "etc/new/below/file").write_text("x")
     (root / "link").symlink_to("/etc/passwd")
+
+
+def test_a_search_that_takes_too_long_is_no_change(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(root_changes, "_MOST_FILES", 0)
+    assert find_root_changes(root, begin(), NOTHING) == RootChanges(unseen=".")
 
 
 @pytest.mark.parametrize(

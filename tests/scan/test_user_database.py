@@ -16,7 +16,7 @@ from tests.scan import traced
 GETENT = "/usr/bin/getent"
 BY_EVENTS = {"epoll_create1", "epoll_wait", "inotify_init1", "signalfd4", "timerfd_create"}
 BY_CONNECTION = {"ppoll", "mkdirat", "unlinkat"}
-"""What no other library of getent's has."""
+"""Calls that only libnss_systemd makes, among the libraries that getent loads."""
 
 
 def scan(root: Path, cache: SummaryCache, *environment: tuple[str, str]) -> set[str]:

@@ -100,13 +100,16 @@ class Confirmer:
         return _conclude(run, found, cases, experimenter.experiment())
 
     def _restore_root(self, run: DiagnosedRun) -> str:
-        """Have further runs begin as the first one did; return a path of which they cannot."""
+        """Have further runs begin as the first one did; return in what they do not, as a phrase."""
         root = self.plan.root
         if root is None:
             return ""
         changes = find_root_changes(root.path, self.since, run.evidence)
         hidden = root.hide(changes.made)
-        return changes.lost or ("" if hidden else "".join(changes.made[:1]))
+        if changes.unseen:
+            return f"what that had changed in {changes.unseen} could not be looked at in time"
+        path = changes.lost or ("" if hidden else "".join(changes.made[:1]))
+        return f"that had changed {path}" if path else ""
 
     def _run_again(
         self,

@@ -59,8 +59,8 @@ class StopExperimentError(Exception):
 class Experimenter:
     """Makes the runs; `suspect`: the call that the rules' answer is about.
 
-    `offline`: the first run may have had a network, which the others have not; `lost`: a path that
-    it has changed, and that they find so. `run` may raise StopExperimentError.
+    `offline`: the first run may have had a network, which the others have not; `lost`: what it
+    changed and they find so, as a phrase. `run` may raise StopExperimentError.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class Experimenter:
         if name := find_unmade_call(first, other):
             yield f"it did not make the call that had been denied ({name})"
         if self._lost:
-            yield f"it began otherwise than the first run, which had changed {self._lost}"
+            yield f"it began otherwise than the first run: {self._lost}"
 
     def _narrow(self, allowed: frozenset[str]) -> None:
         """Find whether the suspected call is one of those that it takes."""

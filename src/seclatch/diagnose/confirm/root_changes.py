@@ -21,7 +21,7 @@ from seclatch.recording.trace.syscall_names import name_call
 from seclatch.system.birth_time import read_birth_time
 
 _REMOVING = frozenset("unlink unlinkat rename renameat renameat2 rmdir".split())  # noqa: SIM905
-_MOST_FILES, _MOST_SECONDS = 500_000, 10.0
+_MOST_FILES, _MOST_SECONDS = 500_000, 30.0
 _ESCAPED = re.compile(r"\\(.)")
 
 
@@ -30,18 +30,19 @@ class RootChanges:
     """Paths below the root: all that was made, without what is in made directories.
 
     `lost`: one that was changed in another way or removed, so that it cannot be brought back; "" if
-    there is none.
+    there is none. `unseen`: the directory where the search ended before it was complete.
     """
 
     made: tuple[str, ...] = ()
     lost: str = ""
+    unseen: str = ""
 
 
 def find_root_changes(root: Path, since: int, evidence: RunEvidence) -> RootChanges:
     """Find what was changed below a directory since a time (ns of CLOCK_REALTIME)."""
     walk = _Walk(os.path.realpath(root), since, removes=removes_files(evidence))
     lost = [*walk.list_lost()]
-    return RootChanges(tuple(walk.made), "".join(lost[:1]))
+    return RootChanges(tuple(walk.made), "".join(lost[:1]), walk.unseen)
 
 
 def removes_files(evidence: RunEvidence) -> bool:
@@ -66,14 +67,15 @@ class _Walk:
         self._removes = removes
         self._lower = _list_lower_layers(root)
         self.made: list[str] = []
+        self.unseen = ""
 
     def list_lost(self) -> Iterator[str]:
-        """Yield what was changed or removed; note what was made in `made`."""
+        """Yield what was changed or removed; note what was made, and where it ends early."""
         end, seen = time.monotonic() + _MOST_SECONDS, 0
         for folder, folders, files in os.walk(self._root):
             seen += len(folders) + len(files)
             if seen > _MOST_FILES or time.monotonic() > end:
-                yield os.path.relpath(folder, self._root)
+                self.unseen = os.path.relpath(folder, self._root)
                 return
             known = len(self.made)
             for name in (*folders, *files):

@@ -262,7 +262,7 @@ def _mariadb(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
 
 
 _MARIADB = r"(mariadb|mysql)[a-z-]*"
-_MARIADB_SERVER = r"(mariadbd|mysqld)(-.*)?|.*(embedded|backup).*"
+_MARIADB_CLIENT = r"(mariadb|mysql)(-?(admin|binlog|check|dump|import|show|slap|upgrade))?"
 _CLIENT_PLUGIN = "_mysql_client_plugin_declaration_"
 
 
@@ -272,7 +272,7 @@ def _list_called_names(base: str) -> frozenset[str] | None:
     A client of MariaDB takes this one name of a plugin that it loads to authenticate, and refuses
     those that have none, as the server's (sql-common/client_plugin.c): only their constructors run.
     """
-    if re.fullmatch(_MARIADB, base) and not re.fullmatch(_MARIADB_SERVER, base):
+    if re.fullmatch(_MARIADB_CLIENT, base):
         return frozenset({_CLIENT_PLUGIN})
     return None
 
