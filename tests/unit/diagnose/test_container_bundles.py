@@ -60,11 +60,11 @@ def test_a_runtime_is_in_its_bundle_soon(tmp_path: Path, monkeypatch: pytest.Mon
     write(bundle, CONFIG)
     monkeypatch.chdir(bundle)
     found = watched(tmp_path, "runc", "run", "-b", "b", "x").found[1]
-    assert found.folder == identify_folder(bundle)
+    assert (found.folder, found.source) == (identify_folder(bundle), "b/config.json")
     monkeypatch.chdir(tmp_path)
     ended = 2**22 + 1  # above the highest pid there may be (proc(5), pid_max)
     found = watched(tmp_path, "runc", "run", "-b", "b", "x", pid=ended).found[1]
-    assert found.folder == identify_folder(bundle)
+    assert (found.folder, found.source) == (identify_folder(bundle), "b/config.json")
     # Not for what the command starts: that may have begun elsewhere.
     assert not watched(tmp_path, "runc", "run", "-b", "b", "x", pid=ended, by="env").found
 

@@ -17,6 +17,13 @@ from seclatch.diagnose.confirm.second_run import CannotRunAgainError
 PROFILE = {"defaultAction": "SCMP_ACT_ALLOW"}
 
 
+@pytest.fixture(autouse=True)
+def unconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take out of the environment what may be in that of a service that runs the tests."""
+    for name in ("NOTIFY_SOCKET", "LISTEN_FDS", "WATCHDOG_USEC", "RUN_OCI_SECCOMP_RECEIVER"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def run_again(command: str, folder: Path, profile: dict[str, Any] | None = PROFILE) -> str:
     words = plan_run_again(shlex.split(command)).make("7", folder, profile).words
     text = shlex.join(words).replace(str(folder), "F")
@@ -220,10 +227,7 @@ def test_a_network_that_the_first_run_may_have_had() -> None:
         ("seclatch apply --profile p ls", "its program runs on this host, without a container"),
     ],
 )
-def test_what_is_not_run_again_without_being_asked(
-    command: str, doubt: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+def test_what_is_not_run_again_without_being_asked(command: str, doubt: str) -> None:
     assert plan_run_again(shlex.split(command), isolated=True).doubt == doubt
     assert plan_run_again(shlex.split(command)).doubt == ""
 

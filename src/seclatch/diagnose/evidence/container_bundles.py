@@ -120,7 +120,7 @@ def _read_bundle(
         folder = identify_folder(path.parent)
         config = _load_json(path)
         if isinstance(config, dict) and "process" in config:
-            return replace(describe_bundle(config, _strip_proc_prefix(path)), folder=folder)
+            return replace(describe_bundle(config, _name_source(segment, path)), folder=folder)
     return None
 
 
@@ -154,7 +154,7 @@ def _list_candidates(segment: Segment, pids: list[int], here: Path | None) -> It
     """
     argv = segment.argv
     roots = [*(Path(f"/proc/{pid}/root") for pid in pids), Path("/")]
-    named = [*find_option_values(argv, "--bundle"), *find_option_values(argv, "-b")]
+    named = _list_named(argv)
     for bundle in named:
         if bundle.startswith("/"):
             yield from (root / bundle.lstrip("/") / "config.json" for root in roots)
@@ -165,6 +165,10 @@ def _list_candidates(segment: Segment, pids: list[int], here: Path | None) -> It
             yield from _list_running(argv, root)
     if not named and (_is_monitor(segment) or {"run", "create"} & set(argv)):
         yield from (Path(f"/proc/{pid}/cwd/config.json") for pid in pids)
+
+
+def _list_named(argv: tuple[str, ...]) -> list[str]:
+    return [*find_option_values(argv, "--bundle"), *find_option_values(argv, "-b")]
 
 
 def _list_relative(file: PurePosixPath, pids: list[int], here: Path | None) -> Iterator[Path]:
@@ -201,6 +205,15 @@ def find_option_values(argv: tuple[str, ...], option: str) -> list[str]:
     values = [argv[n + 1] for n, word in enumerate(argv[:-1]) if word == option]
     long = f"{option}="
     return values + [word.removeprefix(long) for word in argv if word.startswith(long)]
+
+
+def _name_source(segment: Segment, path: Path) -> str:
+    """Return the path as the runtime was given it."""
+    named = _list_named(segment.argv)
+    relative = [bundle for bundle in named if not bundle.startswith("/")]
+    if relative and path.name == "config.json":
+        return os.path.normpath(PurePosixPath(relative[-1], "config.json"))
+    return _strip_proc_prefix(path)
 
 
 def _strip_proc_prefix(path: Path) -> str:
