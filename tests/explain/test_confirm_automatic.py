@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -224,6 +225,25 @@ def test_what_reaches_further_runs_once(
     document, _ = explain(RUNC, made, tmp_path, "--confirm=always")
     assert (document["seccomp"], list_ends(document)) == (True, DECIDED), document["confirmation"]
     assert (tmp_path / "count").read_text() == "\n" * 5
+
+
+def test_further_runs_have_no_keyring(
+    writable: Callable[[str], Bundle], tmp_path: Path, broken_rootfs: Path
+) -> None:
+    """With mkdir allowed the program goes on to a call that its profile allows."""
+    made = writable("mkdir /made && exec broken keyring; echo something else; exit 7")
+    shutil.copy(broken_rootfs / "bin/broken", Path(made.config["root"]["path"], "bin"))
+    document, _ = explain(RUNC, made, tmp_path)
+    assert list_ends(document) == DECIDED, document["confirmation"]
+    document, _ = explain(RUNC, made, tmp_path, "--confirm=always")
+    assert (["mkdir"], "other") in list_ends(document), document["confirmation"]
+    # The first run makes the call itself: without it the others would not be like it.
+    made.config["process"]["args"][2] = "broken keyring; mkdir /made || exit 7"
+    made.write()
+    document, _ = explain(RUNC, made, tmp_path)
+    assert document["confirmation"]["runs"] == []
+    reason = "it may leave a key in a keyring of this host (add_key)"
+    assert document["confirmation"]["reason"] == reason
 
 
 def test_a_command_that_was_denied_nothing_is_not_mentioned(bundle: Make, tmp_path: Path) -> None:

@@ -143,6 +143,8 @@ int main(int argc, char **argv)
 		return say("chown", chown("/bin", 7, 7) ? errno : 0);
 	if (!strcmp(way, "clock"))
 		return say("clock", clock_settime(CLOCK_REALTIME, &(struct timespec){0, 0}) ? errno : 0);
+	if (!strcmp(way, "keyring")) /* makes no key: the kernel reads its type's name first */
+		return syscall(SYS_add_key, NULL, NULL, NULL, 0, -4) < 0 && errno == EPERM ? 0 : 14;
 	if (!strcmp(way, "fill"))
 		return fill();
 	if (!strcmp(way, "files"))
