@@ -44,6 +44,10 @@ def bind(source: str, *options: str, target: str = "/data") -> dict[str, Any]:
     }
 
 
+def device(kind: str, major: int, minor: int) -> dict[str, Any]:
+    return {"path": "/dev/null", "type": kind, "major": major, "minor": minor}
+
+
 def namespaces(config: dict[str, Any], kind: str) -> dict[str, Any]:
     return next(each for each in config["linux"]["namespaces"] if each["type"] == kind)
 
@@ -76,6 +80,7 @@ def test_a_shared_namespace(kind: str) -> None:
         (lambda c: c["linux"].update(netDevices={"eth0": {}}), "has netDevices, whose effect"),
         (lambda c: c["linux"].update(rootfsPropagation="shared"), "rootfsPropagation"),
         (lambda c: c["linux"].update(devices=[{"path": "/dev/kvm"}]), "a device (/dev/kvm)"),
+        (lambda c: c["linux"].update(devices=[device("b", 8, 0)]), "a device (/dev/null)"),
         (
             lambda c: c["linux"]["resources"]["devices"].append(
                 {"allow": True, "type": "b", "major": 8, "minor": 0, "access": "rwm"}
@@ -117,6 +122,10 @@ def test_a_shared_namespace(kind: str) -> None:
 )
 def test_what_reaches_further(change: Change, reason: str) -> None:
     assert reason in look(change)
+
+
+def test_a_device_that_every_container_has() -> None:
+    assert look(lambda c: c["linux"].update(devices=[device("c", 1, 3)])) == ""
 
 
 def give_volume(source: str) -> Change:

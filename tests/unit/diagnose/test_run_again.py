@@ -216,6 +216,7 @@ def test_a_network_that_the_first_run_may_have_had() -> None:
         ("podman --conmon f run x", "what its option --conmon does is not known here"),
         ("docker run --runtime /srv/x y", "what /srv/x does is not known here"),
         ("podman --runtime /srv/x run y", "what /srv/x does is not known here"),
+        ("seclatch run --latch f ls", "what its option --latch does is not known here"),
         ("ctr run --no-pivot i c", "what its option --no-pivot does is not known here"),
         ("docker run --gpus all x", "what its option --gpus does is not known here"),
         ("docker run --annotation=a=b x", "what its option --annotation does is not known here"),

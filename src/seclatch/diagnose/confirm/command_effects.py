@@ -43,7 +43,7 @@ _CTR_TEXT = """
 """
 _RUNTIMES_TEXT = "b bundle help keep no-subreaper pid-file"
 _SECLATCH_TEXT = """
-    cap-add cap-drop e env help hostname interactive latch name network no-new-privs no-tty plain
+    cap-add cap-drop e env help hostname interactive name network no-new-privs no-tty plain
     profile read-only rm rootfs runtime tty u user v volume w workdir
 """
 _KNOWN: Mapping[str, frozenset[str]] = {

@@ -33,13 +33,19 @@ _OWN_CAPABILITIES = frozenset(f"CAP_{name}" for name in _OWN_CAPABILITIES_TEXT.s
 _KERNEL_FILES_TEXT = "sys sysrq-trigger acpi bus fs irq scsi"
 _KERNEL_FILES = tuple(f"/proc/{name}" for name in _KERNEL_FILES_TEXT.split())
 _OWN_SYSCTLS = ("net.", "kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue.")
-_DEVICES_TEXT = "null zero full random urandom tty console ptmx"
-_DEVICES = frozenset(f"/dev/{name}" for name in _DEVICES_TEXT.split())
-# null, zero, full, random, urandom, tty, console, ptmx, any pts, and tun, which is of a network
-# namespace: what runc and dockerd allow by themselves.
-_DEVICE_NUMBERS = frozenset(
-    {(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2), (136, None), (10, 200)}
-)
+_DEVICES = {
+    "/dev/null": (1, 3),
+    "/dev/zero": (1, 5),
+    "/dev/full": (1, 7),
+    "/dev/random": (1, 8),
+    "/dev/urandom": (1, 9),
+    "/dev/tty": (5, 0),
+    "/dev/console": (5, 1),
+    "/dev/ptmx": (5, 2),
+}
+# These, any pts, and tun, which is of a network namespace: what runc and dockerd allow by
+# themselves.
+_DEVICE_NUMBERS = frozenset({*_DEVICES.values(), (136, None), (10, 200)})
 
 
 def find_effect(config: Mapping[str, Any], mounts: MountCheck, client: str) -> str:
@@ -111,7 +117,9 @@ def _denies_all(rule: Mapping[str, Any]) -> bool:
 def _find_devices(config: Mapping[str, Any], makes_devices: bool) -> Iterator[str]:
     linux = get_object(config, "linux")
     for device in get_list(linux, "devices"):
-        if str(device.get("path")) not in _DEVICES:
+        # Whatever its name, it is what its numbers say.
+        numbers = device.get("type"), device.get("major"), device.get("minor")
+        if numbers != ("c", *_DEVICES.get(str(device.get("path")), ())):
             yield f"it has a device ({device.get('path')})"
     for rule in get_list(get_object(linux, "resources"), "devices"):
         opens = {*"rw"} & {*str(rule.get("access", ""))}
