@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from seclatch.system.held_file import hold_file, take_released_files
 
@@ -42,12 +46,46 @@ def test_a_later_file_of_that_name_is_not_removed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_links_and_parts_are_left_alone(tmp_path: Path) -> None:
+def test_any_name_is_a_file_s(tmp_path: Path) -> None:
+    """As runc takes for a container: one that begins with a dot was left out as unfinished once."""
+    folder = tmp_path / "held"
+    names = [".part", "~x", f".web.{os.getpid()}", f"held.new.{os.getpid()}"]
+    for name in names:
+        hold_file(folder / name, b"").leave()
+    assert list_released(folder) == sorted(names)
+    assert list(tmp_path.iterdir()) == [folder]  # nothing is left of writing them
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_links_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "aim").write_text("")
     folder = tmp_path / "held"
     folder.mkdir()
     (folder / "link").symlink_to(tmp_path / "aim")
-    (folder / ".part").write_text("")
     (folder / "folder").mkdir()
     os.mkfifo(folder / "pipe")
     assert list_released(folder) == ["folder", "pipe"]
+
+
+@pytest.mark.parametrize("change", ["rename", "unlink"])
+def test_names_change_one_after_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """So that no file takes the place of another one between that one's look and its removal."""
+    locked: list[bool] = []
+    actual = getattr(Path, change)
+
+    def look(path: Path, *rest: Any, **more: Any) -> object:
+        fd = os.open(tmp_path, os.O_RDONLY)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            locked.append(True)
+        finally:
+            os.close(fd)
+        return actual(path, *rest, **more)
+
+    monkeypatch.setattr(Path, change, look)
+    hold_file(tmp_path / "one", b"").remove()
+    assert locked == [True]
+    assert list(tmp_path.iterdir()) == []

@@ -21,6 +21,7 @@ from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import make_printable
 from seclatch.recording.ready.program_state import TimeHasPassed
 from seclatch.recording.ready.ready_condition import ReadyCondition
+from seclatch.system.detached_process import run_detached
 from seclatch.system.held_file import HeldFile
 from seclatch.system.procfs import read_argv, read_start
 from seclatch.tighten.automatic.abandoned_container import (
@@ -147,7 +148,9 @@ def prepare(
     condition.notify = lambda sentence: log(syslog.LOG_WARNING, request.identifier, sentence)
     since = read_start(os.getpid())
     condition.begin(client=True)
-    mark = mark_supervised(request.identifier, SupervisedMark(since=since, stop=request.stop))
+    mark = mark_supervised(
+        request.identifier, SupervisedMark(since=since, stop=request.stop, front=words.front)
+    )
     return Supervision(request, condition, settings, programs, words.front, since, mark)
 
 
@@ -178,7 +181,9 @@ def _check_profile(settings: SupervisorSettings, request: RunningRequest) -> Non
 def supervise(work: Supervision, guard: SupervisionGuard) -> int:
     """Wait for the container and its readiness, and tighten it."""
     status = _supervise(work, guard)
-    work.mark.remove()  # first: a successor of this process would find the work done
+    # Removed before DONE is set: if this process is killed in between, its successor tightens
+    # again, which changes nothing.
+    work.mark.remove()
     guard.phase = Phase.DONE
     return status
 
@@ -186,15 +191,24 @@ def supervise(work: Supervision, guard: SupervisionGuard) -> int:
 def _conclude_others(work: Supervision) -> None:
     """Do what is asked for containers whose supervisors were all killed, in another process."""
     files = list(take_abandoned())
-    if not files or os.fork():
-        for file in files:
-            file.leave()
-        return
-    try:
+
+    def conclude() -> None:
         work.mark.leave()
-        conclude_abandoned(files, _conclude_abandoned)
-    finally:
-        os._exit(0)
+        conclude_abandoned(files, _conclude_abandoned, _log_unsettled)
+
+    try:
+        if files:
+            run_detached(conclude)
+    except OSError as error:  # the next supervisor on this host finds them
+        for file in files:
+            _log_unsettled(file.path.name, str(error))
+    for file in files:
+        file.leave()
+
+
+def _log_unsettled(identifier: str, problem: str) -> None:
+    sentence = "its supervisor and that one's guard were killed together; looking after it failed"
+    log(syslog.LOG_ERR, identifier, f"{sentence}: {problem}; the next start tries again")
 
 
 def _conclude_abandoned(started: StartedContainer, mark: SupervisedMark) -> None:
