@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def test_it_is_no_child_and_no_zombie_is_left(tmp_path: Path) -> None:
         (tmp_path / "part").write_text(f"{os.getpid()}")
         (tmp_path / "part").rename(done)
         os.close(writing)
-        os.read(reading, 1)  # until the test has looked
+        select.select([reading], [], [], 30)  # until the test has looked
 
     reading, writing = os.pipe()
     try:
