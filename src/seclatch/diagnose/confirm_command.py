@@ -28,7 +28,7 @@ _LONG_SECONDS = 15
 class CommandConfirmation:
     """Confirms the answer about a command; made just before its first run.
 
-    `automatic`: nobody has asked for further runs, so they are made only where they leave nothing
+    `automatic`: further runs were not asked for, so they are made only where they leave nothing
     and reach nothing.
     """
 
@@ -71,7 +71,7 @@ class CommandConfirmation:
             return decline(found, str(error), automatic=self._automatic)
 
     def _require_trial(self, run: DiagnosedRun, found: FoundCause) -> None:
-        """Raise an error where runs that nobody has asked for would say nothing, or take long."""
+        """Raise an error where runs without `--confirm` would say nothing, or take long."""
         seconds = time.monotonic() - self._began
         if self._interrupted:
             raise NothingToConfirmError("the first run was interrupted")

@@ -162,7 +162,7 @@ def isolated(command: str, folder: Path) -> str:
 
 
 OFF = "--network none --pull never --log-driver none"
-HEARD = "what NOTIFY_SOCKET of its environment names would hear of each run"
+MESSAGE = "each run would send a message to what NOTIFY_SOCKET of its environment names"
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_network_that_the_first_run_may_have_had() -> None:
         ("nsenter -t 7 -m docker run x", "-t would be run again, too"),
         ("sudo A=1 docker run x", "A=1 would be run again, too"),
         ("./sudo docker run x", "./sudo would be run again, too"),
-        ("env NOTIFY_SOCKET=/s podman run x", HEARD),
+        ("env NOTIFY_SOCKET=/s podman run x", MESSAGE),
         ("podman --out f run x", "what its option --out does is not known here"),
         ("podman --conmon f run x", "what its option --conmon does is not known here"),
         ("docker run --runtime /srv/x y", "what /srv/x does is not known here"),
@@ -235,4 +235,4 @@ def test_what_is_not_run_again_without_being_asked(command: str, doubt: str) -> 
 
 def test_a_service_manager_would_hear_of_each_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")
-    assert plan_run_again(["docker", "run", "x"], isolated=True).doubt == HEARD
+    assert plan_run_again(["docker", "run", "x"], isolated=True).doubt == MESSAGE

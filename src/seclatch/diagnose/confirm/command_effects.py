@@ -81,7 +81,7 @@ def find_variable(environment: Mapping[str, str]) -> str:
 
 
 def _describe_variable(name: str) -> str:
-    return f"what {name} of its environment names would hear of each run"
+    return f"each run would send a message to what {name} of its environment names"
 
 
 def find_option(client: str, options: Sequence[RunOption]) -> str:

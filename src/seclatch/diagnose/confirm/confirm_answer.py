@@ -55,9 +55,9 @@ Observe = Callable[[SecondRun, RunLimit], RunEvidence]
 class Confirmer:
     """Confirms answers about a command.
 
-    `since` (ns of CLOCK_REALTIME) its first run began, which took `seconds`; `notify` is told what
-    is done; `is_interrupted`: the user wants no more runs. `automatic`: runs that nobody asked for,
-    which must have no effect.
+    `since` (ns of CLOCK_REALTIME) its first run began, which took `seconds`; `notify` gets a
+    sentence about each step; `is_interrupted`: a stop was requested. `automatic`: runs without
+    `--confirm`, which must have no effect.
     """
 
     plan: RunAgain

@@ -66,7 +66,7 @@ def plan_runtime(
         file = folder / "config.json"
         file.touch(0o600)  # the environment of a process is not for all to read
         file.write_text(json.dumps(changed))
-        folder.chmod(0o711)  # for the root user of a user namespace, who is another one here
+        folder.chmod(0o711)  # the root user of a user namespace has another uid here
         command = (*words, "run", *given, "--bundle", str(folder), name)
         stop = (*words, "delete", "--force", name)
         return SecondRun(command, stop, prepare or (lambda: None))
