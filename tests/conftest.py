@@ -30,6 +30,11 @@ for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
             signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL,
         )
 
+# Of the service that the tests may run in: a runtime hands them on to containers, and `explain`
+# repeats no command then.
+for _name in ("NOTIFY_SOCKET", "LISTEN_FDS", "WATCHDOG_USEC", "RUN_OCI_SECCOMP_RECEIVER"):
+    os.environ.pop(_name, None)
+
 # A busy machine is no failure. CI tries the same examples each time, so that a failure is caused by
 # the change; other runs look for new ones, and `make check` tries few.
 settings.register_profile(
