@@ -22,6 +22,11 @@ from seclatch.system.held_file import HeldFile
 from seclatch.system.procfs import ProcEntry, ProcStatus, parse_status, read_status
 from seclatch.tighten.automatic import await_start as waiting
 from seclatch.tighten.automatic import started_container, supervise_container
+from seclatch.tighten.automatic.abandoned_container import (
+    SupervisedMark,
+    mark_supervised,
+    take_abandoned,
+)
 from seclatch.tighten.automatic.running_annotations import RunningRequest
 from seclatch.tighten.automatic.started_container import StartedContainer, find_started
 from seclatch.tighten.automatic.supervise_container import (
@@ -30,6 +35,7 @@ from seclatch.tighten.automatic.supervise_container import (
     supervise,
 )
 from seclatch.tighten.automatic.supervision_guard import SupervisionGuard
+from tests.latch.oci import wait_until
 
 ENDED = (1 << 22) - 1
 OTHERS = 5
@@ -197,3 +203,23 @@ def test_only_a_tracer_outside_of_the_container_is_the_latch_s(
     assert bool(found) is started
     if found:
         os.close(found.handle)
+
+
+@pytest.mark.parametrize("may_fork", [True, False])
+def test_what_killed_supervisors_left_is_for_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, may_fork: bool
+) -> None:
+    """Or for the next supervisor; the container of this one is not to suffer."""
+    logged: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(supervise_container, "log", lambda *line: logged.append(line))
+    monkeypatch.setattr(supervise_container, "take_abandoned", lambda: take_abandoned(tmp_path))
+    if not may_fork:
+        monkeypatch.setattr(os, "fork", Mock(side_effect=OSError(errno.EAGAIN, "no process")))
+    mark_supervised("seclatch-none", SupervisedMark(since=-(10**6), stop=True), tmp_path).leave()
+    supervise_container._conclude_others(work())
+    if may_fork:
+        wait_until(lambda: not list(tmp_path.iterdir()), "the file's removal")
+        assert not logged
+    else:
+        assert [file.path.name for file in take_abandoned(tmp_path)] == ["seclatch-none"]
+        assert "no process" in logged[0][2]
