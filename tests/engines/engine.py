@@ -164,11 +164,14 @@ class Daemon:
 
     def stop(self) -> None:
         """Stop the daemon as an administrator would (SIGTERM); kill it if it does not exit."""
+        # nsenter(1) stops itself when a test has stopped its child, and stays so when that goes on.
+        self.process.send_signal(signal.SIGCONT)
         self._signal(signal.SIGTERM)
         try:
             self.process.wait(60)
         except subprocess.TimeoutExpired:
             self._signal(signal.SIGKILL)
+            self.process.kill()
             self.process.wait()
 
     def _signal(self, number: signal.Signals) -> None:

@@ -44,15 +44,18 @@ class Watched:
     def end(self, number: int = signal.SIGTERM) -> None:
         if self.status is not None:
             return
+        self.signal(number)
+        rest, errors = self.process.communicate(timeout=60)
+        self.lines += [decode_line(line + b"\n") for line in rest.splitlines()]
+        self.errors, self.status = errors.decode(), self.process.returncode
+
+    def signal(self, number: int) -> None:
         if self.through_parent:
             pid = self.process.pid
             for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
                 os.kill(int(child), number)
         else:
             self.process.send_signal(number)
-        rest, errors = self.process.communicate(timeout=60)
-        self.lines += [decode_line(line + b"\n") for line in rest.splitlines()]
-        self.errors, self.status = errors.decode(), self.process.returncode
 
     @property
     def denials(self) -> list[LoggedDenial]:
@@ -98,8 +101,9 @@ def start_watch(words: list[str], *, through_parent: bool = False) -> Iterator[W
         watched.end()
     finally:
         if process.poll() is None:
+            watched.signal(signal.SIGKILL)  # a child that lives on would keep the pipe open
             process.kill()
-            process.communicate()
+            process.communicate(timeout=60)
 
 
 @pytest.fixture
