@@ -219,3 +219,12 @@ def test_what_differs_between_runs_is_masked(one: str, other: str) -> None:
 
 def test_other_numbers_are_kept() -> None:
     assert mask_variable("step 3 failed") != mask_variable("step 5 failed")
+
+
+def test_what_fails_the_same_way_in_a_changed_root_speaks_against_seccomp() -> None:
+    def end(allowed: frozenset[str]) -> RunOutcome:
+        return FREE if allowed else FAILS
+
+    found = Experimenter(FAILS, "mkdir", end, lost="that had changed tmp").experiment()
+    assert (found.verdict, found.against) == (None, True)
+    assert found.reason == "it began otherwise than the first run: that had changed tmp"

@@ -259,7 +259,7 @@ def _keep_answer(
     facts = [fact, *found.evidence]
     allowed = [trial for trial in result.trials if trial.allowed]
     changed = any(trial.likeness is Likeness.OTHER for trial in allowed[-1:])
-    if found.seccomp is False and changed:
+    if (found.seccomp and result.against) or (found.seccomp is False and changed):
         doubtful = FailureVerdict(None, _choose_suspect(run, found, list_program_denials(run)))
         doubt = find_cause(replace(run, confirmed=doubtful))
         return replace(doubt, evidence=[fact, *doubt.evidence])

@@ -42,7 +42,7 @@ class Experiment:
 
     `verdict`: seccomp, not seccomp, or undecided; `calls`: the denied calls without which it ends
     well, with the suspected one first if it is one of them; `unnamed`: it is not, and there are
-    several; `reason`: why it is undecided.
+    several; `reason`: why it is undecided; `against`: such runs speak against seccomp.
     """
 
     verdict: bool | None = None
@@ -50,6 +50,7 @@ class Experiment:
     unnamed: bool = False
     trials: list[Trial] = field(default_factory=list)
     reason: str = ""
+    against: bool = False
 
 
 class StopExperimentError(Exception):
@@ -153,10 +154,13 @@ class Experimenter:
             raise StopExperimentError("with the denied calls allowed it failed in another way")
         if doubt := next(self._list_doubts(trial), ""):
             raise StopExperimentError(doubt)
+        if self._lost:
+            self.result.against = True
+            raise StopExperimentError(f"it began otherwise than the first run: {self._lost}")
         self.result.verdict = False
 
     def _list_doubts(self, trial: Trial) -> Iterator[str]:
-        """Yield why a run that fails the same way does not show that no denial was the reason."""
+        """Yield why a run that fails the same way says nothing about the denials."""
         first, other = self._first, trial.outcome
         if other.denied or other.incomplete:
             yield "it was still denied calls"
@@ -166,8 +170,6 @@ class Experimenter:
             yield f"it has no network when it is run again ({name} failed)"
         if name := find_unmade_call(first, other):
             yield f"it did not make the call that had been denied ({name})"
-        if self._lost:
-            yield f"it began otherwise than the first run: {self._lost}"
 
     def _narrow(self, allowed: frozenset[str]) -> None:
         """Find whether the suspected call is one of those that it takes."""
