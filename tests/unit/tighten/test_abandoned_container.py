@@ -89,12 +89,13 @@ def test_a_file_stays_while_its_container_could_not_be_stopped(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("age", "front", "stays"), [(10, 0, True), (3600, 0, False), (3600, os.getpid(), True)]
+    ("age", "front_lives", "stays"), [(10, False, True), (3600, False, False), (3600, True, True)]
 )
 def test_a_file_stays_while_its_container_may_be_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: int, front: int, stays: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: int, front_lives: bool, stays: bool
 ) -> None:
     """The runtime is the front's process, or has ended a moment ago."""
+    front = os.getpid() if front_lives else 0
     monkeypatch.setattr(abandoned_container, "find_unrecognised", lambda *_: None)
     now = time.clock_gettime(time.CLOCK_BOOTTIME)
     since = int((now - age) * os.sysconf("SC_CLK_TCK"))
