@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from seclatch.recording.attribution.bundle_profile import BundleProfiles
@@ -13,6 +14,9 @@ from seclatch.recording.trace.trace import Trace
 if TYPE_CHECKING:
     from seclatch.recording.attribution.socket_peers import SocketPeers
     from seclatch.recording.ready.ready_condition import EngineContainer
+
+# Of a container in an engine; the last word of another command may be a whole script.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class CommandAttribution:
@@ -48,4 +52,6 @@ class CommandAttribution:
         from seclatch.recording.ready.ready_condition import EngineContainer
 
         words = client.words
-        return tuple(EngineContainer(words, name) for name in sorted(names) if name[:1] != "-")
+        return tuple(
+            EngineContainer(words, name) for name in sorted(names) if _NAME.fullmatch(name)
+        )

@@ -10,21 +10,21 @@ from collections.abc import Iterator
 from seclatch.recording.ready.ready_condition import EngineContainer
 
 _BLOCK = 1 << 16
+_NEVER = "0001-"  # Go's zero time
 _RESTART = 1.0
 _BLOCKS = 64
 """Blocks that are searched before other work is done."""
 
 
 class EngineLog:
-    """Follows one container's log from its last start on. `rest`: an unfinished line."""
+    """Follows one container's log from the end of its last run on. `rest`: an unfinished line."""
 
     def __init__(self, container: EngineContainer) -> None:
         self.rest = b""
         self._started = time.monotonic()
         words = [*container.client, "logs", "--follow"]
-        started = _read_start(container)
-        if started:
-            words += ["--since", started]
+        if ended := _read_end(container):
+            words += ["--since", ended]
         self._process: subprocess.Popen[bytes] | None = None
         self._reading, writing = os.pipe()
         os.set_blocking(self._reading, False)
@@ -65,9 +65,12 @@ class EngineLog:
         os.close(self._reading)
 
 
-def _read_start(container: EngineContainer) -> str:
-    """Return when the container was started; "" if the engine does not say."""
-    query = ("container", "inspect", "--format", "{{json .State.StartedAt}}")
+def _read_end(container: EngineContainer) -> str:
+    """Return when the container's run before this one ended; "" if there was none.
+
+    What it logs first may be older than its start: engines note that once the runtime has returned.
+    """
+    query = ("container", "inspect", "--format", "{{json .State.FinishedAt}}")
     try:
         done = subprocess.run(
             [*container.client, *query, container.identifier],
@@ -79,4 +82,5 @@ def _read_start(container: EngineContainer) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     text = done.stdout.decode("ascii", "replace").strip().strip('"')
-    return text if done.returncode == 0 and text[:1].isdigit() else ""
+    never = text.startswith(_NEVER) or not text[:1].isdigit()
+    return text if done.returncode == 0 and not never else ""
