@@ -29,6 +29,10 @@ struct abi {
 	long nr_restart_syscall;
 };
 
+#define NATIVE_CALLS                                                                                     \
+	NATIVE_ARCH, SYS_seccomp, SYS_prctl, SYS_exit_group, SYS_mmap, SYS_mprotect, SYS_munmap,         \
+		SYS_restart_syscall
+
 enum { ARGUMENTS = 6 };
 
 #if defined(__x86_64__) && !defined(__ILP32__)
@@ -53,17 +57,7 @@ static inline int registers_set(pid_t pid, const struct registers *registers)
 
 static inline const struct abi *registers_abi(const struct registers *registers)
 {
-	static const struct abi native = { { 0x0f, 0x05 },
-					   2,
-					   8,
-					   NATIVE_ARCH,
-					   SYS_seccomp,
-					   SYS_prctl,
-					   SYS_exit_group,
-					   SYS_mmap,
-					   SYS_mprotect,
-					   SYS_munmap,
-					   SYS_restart_syscall };
+	static const struct abi native = { { 0x0f, 0x05 }, 2, 8, NATIVE_CALLS };
 	static const struct abi i386 = {
 		{ 0xcd, 0x80 }, 2, 4, 0x40000003, 354, 172, 252, 192, 125, 91, 0
 	};
@@ -159,17 +153,7 @@ static inline int registers_set(pid_t pid, const struct registers *registers)
 
 static inline const struct abi *registers_abi(const struct registers *registers)
 {
-	static const struct abi native = { { 0x01, 0x00, 0x00, 0xd4 },
-					   4,
-					   8,
-					   NATIVE_ARCH,
-					   SYS_seccomp,
-					   SYS_prctl,
-					   SYS_exit_group,
-					   SYS_mmap,
-					   SYS_mprotect,
-					   SYS_munmap,
-					   SYS_restart_syscall };
+	static const struct abi native = { { 0x01, 0x00, 0x00, 0xd4 }, 4, 8, NATIVE_CALLS };
 
 	(void)registers;
 	return &native;
