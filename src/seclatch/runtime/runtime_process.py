@@ -67,11 +67,17 @@ def _is_minded(number: int) -> bool:
     return signal.getsignal(number) is not signal.SIG_IGN
 
 
-def fill_standard_files() -> None:
-    """Open /dev/null where a standard file was closed: the next open would take its number."""
+def fill_standard_files() -> list[int]:
+    """Open /dev/null where a standard file was closed; return which were.
+
+    The next open would take its number.
+    """
+    filled = []
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(fd, True)
+        filled.append(fd)
     os.close(fd)
+    return filled
 
 
 def run_runtime(argv: list[str], held: HeldSignals) -> int:

@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from seclatch.diagnose.confirm.second_run import CannotRunAgainError
-
-_STDERR = 2
+from seclatch.runtime.runtime_process import fill_standard_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class RepeatedInput:
     @contextlib.contextmanager
     def redirect(self) -> Iterator[None]:
         """Give what is started the same input as the first run, and an output that is dropped."""
-        filled = _open_closed_streams()
+        filled = fill_standard_files()
         kept = [os.dup(number) for number in range(3)]
         sink = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)  # noqa: S607
         try:
@@ -107,12 +106,3 @@ def _read_from(offset: int) -> Iterator[None]:
     os.dup2(own, 0)
     os.close(own)
     yield
-
-
-def _open_closed_streams() -> list[int]:
-    """Open /dev/null where a standard stream is closed; return which were."""
-    filled = []
-    while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:  # the lowest that is free
-        filled.append(number)
-    os.close(number)
-    return filled
