@@ -313,8 +313,8 @@ def test_a_signal_ends_the_further_run_and_its_layer(
 def test_requests_to_stop_wait_for_what_is_removed_between_runs() -> None:
     program = (
         "import os, signal\n"
-        "from seclatch.diagnose.confirm.held_signals import hold_signals\n"
-        "with hold_signals() as held:\n"
+        "from seclatch.diagnose.confirm.held_signals import hold_stop_signals\n"
+        "with hold_stop_signals() as held:\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
         "    print(held.take_stop_request(), held.take_stop_request())\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.confirm.confirm_answer import Confirmer, decline, list_cases
-from seclatch.diagnose.confirm.held_signals import HeldSignals, hold_signals
+from seclatch.diagnose.confirm.held_signals import StopSignals, hold_stop_signals
 from seclatch.diagnose.confirm.run_again import plan_run_again
 from seclatch.diagnose.confirm.run_limit import RunLimit
 from seclatch.diagnose.confirm.second_run import (
@@ -63,7 +63,7 @@ class CommandConfirmation:
                 self._require_trial(run, found)
             if self._reason:
                 raise CannotRunAgainError(self._reason)
-            with hold_signals() as held:
+            with hold_stop_signals() as held:
                 return self._make_confirmer(held).confirm(run, found)
         except CannotRunAgainError as error:
             if self._automatic and isinstance(error, NothingToConfirmError):
@@ -79,7 +79,7 @@ class CommandConfirmation:
         if seconds > _LONG_SECONDS:
             raise CannotRunAgainError(f"its first run took {seconds:.0f} s")
 
-    def _make_confirmer(self, held: HeldSignals) -> Confirmer:
+    def _make_confirmer(self, held: StopSignals) -> Confirmer:
         def observe(second: SecondRun, limit: RunLimit) -> RunEvidence:
             def prepare() -> None:
                 held.release()

@@ -107,7 +107,7 @@ def check_supervisor(engine: str, root: HostRoot) -> Iterator[HostCheck]:
 
 
 def check_abandoned(root: HostRoot) -> Iterator[HostCheck]:
-    """Report containers whose supervisors were all killed: if they run, they are not tightened."""
+    """Report each container whose supervisor and guard were killed before it was tightened."""
     for file in take_released_files(root.resolve(_SUPERVISED)):
         file.leave()
         name = re.sub(r"[^\w.+-]", "?", file.path.name, flags=re.ASCII)

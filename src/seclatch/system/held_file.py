@@ -89,7 +89,7 @@ def _take(path: Path) -> HeldFile | None:
 def _lock_names(folder: Path) -> Iterator[None]:
     """Let no other process rename or remove there: a look and what is done upon it are one.
 
-    The folder is its owner's alone, since whoever may open it may lock it. Raises OSError.
+    The folder is its owner's alone, since a user that may open it may lock it. Raises OSError.
     """
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

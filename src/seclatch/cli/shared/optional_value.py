@@ -1,4 +1,4 @@
-"""An option whose value may be left out, in front of a command's own words."""
+"""Parse an option with an optional value, before the words of the command to run."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def _describe_variable(name: str) -> str:
 
 
 def find_option(client: str, options: Sequence[RunOption]) -> str:
-    """Return an option of the client's `run` whose effect is not known here; "" if none."""
+    """Return why options of the client's `run` forbid an unasked run; "" if none does."""
     for option in options:
         if option.name not in _KNOWN[client]:
             return f"what its option {option.words[0].partition('=')[0]} does is not known here"

@@ -22,7 +22,7 @@ _ISOLATING = {"docker": _UNLOGGED, "podman": _UNLOGGED, "nerdctl": _UNLOGGED[:4]
 
 
 @dataclass(frozen=True, slots=True)
-class EngineClient:
+class ClientWords:
     """A client in a command line.
 
     `words` end with its name; `options` are its own, without the verb; `before`: all up to `run`.
@@ -35,7 +35,7 @@ class EngineClient:
 
 
 def plan_engine(
-    client: EngineClient, options: Sequence[RunOption], rest: Sequence[str], *, isolated: bool
+    client: ClientWords, options: Sequence[RunOption], rest: Sequence[str], *, isolated: bool
 ) -> RunAgain:
     """Return how a container is run again; `isolated`: without a network, and without a log.
 

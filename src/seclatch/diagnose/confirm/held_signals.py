@@ -9,7 +9,7 @@ from collections.abc import Iterator
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class HeldSignals:
+class StopSignals:
     """The signals that are held back, by one that has come already."""
 
     def __init__(self, held: set[signal.Signals]) -> None:
@@ -28,10 +28,10 @@ class HeldSignals:
 
 
 @contextlib.contextmanager
-def hold_signals() -> Iterator[HeldSignals]:
+def hold_stop_signals() -> Iterator[StopSignals]:
     """Block requests to stop until the end; those that came meanwhile have done their work then."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
-    held = HeldSignals({number for number in _STOPS if number not in before})
+    held = StopSignals({number for number in _STOPS if number not in before})
     try:
         yield held
     finally:

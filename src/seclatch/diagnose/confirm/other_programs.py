@@ -46,7 +46,7 @@ def _find_hooks(config: Mapping[str, Any], client: str) -> Iterator[str]:
 def _is_of_engine(hook: Mapping[str, Any], client: str) -> bool:
     """Return whether the engine put it there, to connect the network that its options ask for.
 
-    dockerd and nerdctl let no user add one; anybody may write the same into a bundle.
+    dockerd and nerdctl let no user add one; the same in a bundle may be from any user.
     """
     path, args = PurePosixPath(str(hook.get("path", ""))), get_list(hook, "args", str)
     if client == "docker":

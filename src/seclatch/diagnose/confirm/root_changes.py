@@ -40,7 +40,7 @@ class RootChanges:
 
 def find_root_changes(root: Path, since: int, evidence: RunEvidence) -> RootChanges:
     """Find what was changed below a directory since a time (ns of CLOCK_REALTIME)."""
-    walk = _Walk(os.path.realpath(root), since, removes=removes_files(evidence))
+    walk = _RootWalk(os.path.realpath(root), since, removes=removes_files(evidence))
     lost = [*walk.list_lost()]
     return RootChanges(tuple(walk.made), "".join(lost[:1]), walk.unseen)
 
@@ -58,7 +58,7 @@ def removes_files(evidence: RunEvidence) -> bool:
     return made > failed
 
 
-class _Walk:
+class _RootWalk:
     """Walks a directory for what has a newer ctime, which no program can set (inode(7))."""
 
     def __init__(self, root: str, since: int, *, removes: bool) -> None:

@@ -13,8 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from seclatch.diagnose.confirm.client_options import find_client_option, takes_value
-from seclatch.diagnose.confirm.command_effects import find_option, find_variable, find_wrapper
-from seclatch.diagnose.confirm.engine_run import EngineClient, plan_engine
+from seclatch.diagnose.confirm.command_effects import (
+    find_option,
+    find_variable,
+    find_wrapper,
+)
+from seclatch.diagnose.confirm.engine_run import ClientWords, plan_engine
 from seclatch.diagnose.confirm.refused_options import ENGINES, OWN, refuse_options
 from seclatch.diagnose.confirm.run_options import FLAGS, RunOption, split_options
 from seclatch.diagnose.confirm.second_bundle import plan_runtime
@@ -62,7 +66,7 @@ def plan_run_again(command: Sequence[str], *, isolated: bool = False) -> RunAgai
     if client in ENGINES:
         # What stands between client and verb (-H, --context) also says where the container is.
         globals_ = [word for word in words[:verb] if word != "container"]
-        engine = EngineClient(client, command[: at + 1], globals_, before)
+        engine = ClientWords(client, command[: at + 1], globals_, before)
         plan = plan_engine(engine, kept, rest, isolated=isolated)
     elif client == "ctr":
         plan = _plan_ctr(before, kept, rest, words[:verb])

@@ -19,7 +19,7 @@ _STDERR = 2
 
 
 class RunProgress:
-    """The further runs of a command whose first run took `seconds`."""
+    """Counts the further runs of a command, and limits their time; the first took `seconds`."""
 
     def __init__(self, notify: Callable[[str], None], seconds: float, *, automatic: bool) -> None:
         self._notify = notify
