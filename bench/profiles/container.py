@@ -82,6 +82,7 @@ class Container:
         self.profile: dict[str, Any] | None = None
         self.runtime = Runtime("runc")
         self.record: Path | None = None
+        self.recorder = [str(SCRIPTS / "seclatch"), "record", "-q", "-o"]
         self.started: Callable[[Container], object] = lambda _: None
         """Called after each start, once the server answers."""
         self._process: subprocess.Popen[bytes] | None = None
@@ -106,7 +107,7 @@ class Container:
         words = self.runtime.argv("run", "--bundle", bundle.path, bundle.id)
         if self.record is not None:
             file = self.record / f"{self._starts}.json"
-            words = [str(SCRIPTS / "seclatch"), "record", "-q", "-o", str(file), "--", *words]
+            words = [*self.recorder, str(file), "--", *words]
         with (self._path / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log

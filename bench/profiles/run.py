@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,7 +42,7 @@ class Outcome:
 
 
 class Run:
-    """One server in a root directory; `denials` records the denied calls of each start."""
+    """One server in a root directory; `by_image`: recordings have calls by `record_images`."""
 
     def __init__(
         self,
@@ -49,11 +50,13 @@ class Run:
         root: Path,
         *,
         plain: bool = False,
+        by_image: bool = False,
         started: Callable[[Container], object] = lambda _: None,
     ) -> None:
         self._workload = workload
         self._root = root
         self._runtime = Runtime("runc", latched=not plain)
+        self._by_image = by_image
         self._started = started
 
     def train(self, recordings: Path, profile: dict[str, Any] | None) -> Outcome:
@@ -82,6 +85,8 @@ class Run:
         )
         box.profile, box.runtime, box.record = profile, self._runtime, recordings
         box.started = self._started
+        if self._by_image:
+            box.recorder = [sys.executable, "-m", "bench.profiles.record_images"]
         try:
             workload.prepare(box)
             box.own()
