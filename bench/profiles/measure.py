@@ -16,6 +16,7 @@ from seclatch.profile.meaning import rule_meaning
 from seclatch.profile.parse.load_profile import parse_profile
 
 TABLE = Path(__file__).parent / "data/cve36.tsv"
+PUBLISHED = Path(__file__).parent / "data/published36.tsv"
 
 
 def allowed(profile: dict[str, Any]) -> set[str]:
@@ -26,9 +27,21 @@ def allowed(profile: dict[str, Any]) -> set[str]:
 
 def cves() -> dict[str, set[str]]:
     """Read SysPart's table of 36 kernel CVEs and the calls that their exploits need."""
-    lines = TABLE.read_text().splitlines()
-    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
-    return {cve: set(calls.split()) for cve, calls in rows}
+    return {cve: set(calls.split()) for cve, calls in _read_rows(TABLE)}
+
+
+def list_published(server: str) -> list[tuple[str, int, int]]:
+    """List (tool, denied calls, CVEs cut) as published for a server."""
+    return [
+        (tool, int(denied), int(cut))
+        for name, tool, denied, cut in _read_rows(PUBLISHED)
+        if name == server
+    ]
+
+
+def _read_rows(path: Path) -> list[list[str]]:
+    lines = path.read_text().splitlines()
+    return [line.split("\t") for line in lines if line and not line.startswith("#")]
 
 
 # What an exploit passes, of calls that servers make, too: a filter that denies these arguments

@@ -17,7 +17,7 @@ from typing import Any
 
 from bench.profiles.container import CAPABILITIES
 from bench.profiles.make import VARIANTS, make, scan, strace_like
-from bench.profiles.measure import allowed, cut
+from bench.profiles.measure import allowed, cut, list_published
 from bench.profiles.root import server_root
 from bench.profiles.run import Outcome, Run
 from bench.profiles.servers import DEVELOPED, HELD_OUT, packages, workload
@@ -77,6 +77,8 @@ def server(name: str, root: Path, folder: Path) -> None:
         denials.mkdir()
         outcome = Run(work, root, plain=title == "strace").widely(profile, denials)
         show(name, title, profile, outcome)
+    for tool, denied, closed in list_published(name):
+        print(f"{name:<10} {tool:<24} denies {denied} calls, cuts {closed} (published)")
 
 
 def show(name: str, title: str, profile: dict[str, Any], outcome: Outcome) -> None:
