@@ -13,7 +13,7 @@ import msgspec
 
 from bench.paired import compare
 from bench.start import make_rootfs
-from seclatch.model.origin import ContainerImage
+from seclatch.model.recording.origin import ContainerImage
 from seclatch.recording.files import recording_file
 from tests.latch.node import recorded_node
 from tests.latch.oci import SCRIPTS, copy_front, make_bundle

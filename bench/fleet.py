@@ -9,8 +9,13 @@ import tempfile
 from pathlib import Path
 
 from seclatch.model.arch import Arch
-from seclatch.model.origin import ContainerImage
-from seclatch.model.recording import RecordedArgument, RecordedCalls, RecordedHost, Recording
+from seclatch.model.recording.origin import ContainerImage
+from seclatch.model.recording.recording import (
+    RecordedArgument,
+    RecordedCalls,
+    RecordedHost,
+    Recording,
+)
 from seclatch.model.syscall import load_syscalls
 from seclatch.recording.files.recording_file import write_recording
 

@@ -29,7 +29,7 @@ from bench.profiles.root import server_root
 from bench.profiles.run import Outcome, Run
 from bench.profiles.servers import workload
 from bench.profiles.workload import Workload
-from seclatch.model.process_role import KINDS, WORKER
+from seclatch.model.recording.process_role import KINDS, WORKER
 from tests.debian import clients
 from tests.latch.oci import SCRIPTS
 

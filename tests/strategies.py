@@ -9,7 +9,7 @@ from seclatch.filter.verify import find_refusal
 from seclatch.model.action import ActionKind, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter, Instruction
-from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.profile.profile import Arg, Profile, Rule
 from seclatch.model.seccomp_data import SeccompData
 
 AUDITS = tuple(arch.audit for arch in (Arch.X86_64, Arch.X86, Arch.AARCH64))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         start,
     )
     from seclatch.apply.loadable import Loadable
-    from seclatch.model.profile import Profile
+    from seclatch.model.profile.profile import Profile
 
 __all__ = [
     "Explained",

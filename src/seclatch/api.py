@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from seclatch.apply import launch, loadable
 from seclatch.apply.loadable import Loadable
 from seclatch.errors import SeclatchError
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.profile.parse.load_profile import load_profile as _load
 from seclatch.profile.parse.load_profile import parse_profile
 
 if TYPE_CHECKING:
     from seclatch.model.explanation import Explanation
-    from seclatch.model.recording import Recording
+    from seclatch.model.recording.recording import Recording
 
 Word = str | os.PathLike[str]
 Source = Profile | Loadable | Word

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.model.scan import Scan
 from seclatch.model.stage import Stage
 from seclatch.recording.files import recording_file

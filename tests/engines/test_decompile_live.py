@@ -9,7 +9,7 @@ import pytest
 
 from seclatch.filter.decode import decode_filter
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.parse.load_profile import parse_profile
 from tests.engines.capture import Docker, require

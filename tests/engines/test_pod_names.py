@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from seclatch.engines.annotation_recorder import PROGRAM
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.recording.files import recording_file
 from tests.engines import test_pods
 from tests.engines.cri import CONTAINER, POD, Kubelet

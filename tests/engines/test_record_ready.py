@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.recording.files import recording_file
 from tests.engines.docker import Docker
 from tests.engines.engine import Engine

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.recording.files import recording_file
 from tests.engines.engine import Engine
 from tests.engines.test_record import (  # noqa: F401 (fixtures)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.model.recording import LostCounts
+from seclatch.model.recording.recording import LostCounts
 from seclatch.pytest_plugin import pytest_hooks
 from seclatch.pytest_plugin.image_profiles import list_names, parse_image_profile
 from seclatch.pytest_plugin.split_trace import SuiteContainer

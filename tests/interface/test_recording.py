@@ -12,9 +12,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from seclatch.model.merge_recordings import merge_recordings
-from seclatch.model.origin import ContainerImage
-from seclatch.model.recording import ProcessImage, RecordedProcess, RecordedSession, RecordingGap
+from seclatch.model.recording.merge_recordings import merge_recordings
+from seclatch.model.recording.origin import ContainerImage
+from seclatch.model.recording.recording import (
+    ProcessImage,
+    RecordedProcess,
+    RecordedSession,
+    RecordingGap,
+)
 from seclatch.recording.files import recording_file
 from tests.unit.recordings import calls, recording
 

@@ -12,7 +12,7 @@ from seclatch.filter.expected_verdicts import ExpectedRow, RowResult, parse_tabl
 from seclatch.filter.simulate import simulate_filter
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.rule_match import find_matching_rules
+from seclatch.model.profile.rule_match import find_matching_rules
 from seclatch.model.seccomp_data import SeccompData
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.recording.files import recording_file
 from tests.docs.test_kubernetes import MANIFESTS
 from tests.engines.host import PrivateHost, wait_until

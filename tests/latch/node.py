@@ -14,7 +14,7 @@ from pathlib import Path
 from seclatch.engines.annotation_recorder import make_script
 from seclatch.errors import SeclatchError
 from seclatch.model.recorder_limits import RecorderLimits
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.recording.files import recording_file
 from seclatch.system.recorder_client import ask_recorder
 from tests.latch.oci import Bundle, copy_front, make_bundle, wait_until

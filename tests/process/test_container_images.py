@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.model.origin import ContainerImage
+from seclatch.model.recording.origin import ContainerImage
 from seclatch.process import container_images
 from seclatch.process.containers import docker_containers
 from seclatch.process.containers.membership import FoundContainer

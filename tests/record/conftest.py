@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.recording.files import recording_file
 from tests.latch.conftest import (  # noqa: F401 (fixtures)
     bundle,

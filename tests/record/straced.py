@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from seclatch.model.recording import RecordedCalls, RecordedDenial, Recording
+from seclatch.model.recording.recording import RecordedCalls, RecordedDenial, Recording
 
 BEFORE, FILTERED, PROGRAM = 0, 1, 2
 PHASES = {"filtered-init": FILTERED, "program": PROGRAM}

@@ -15,7 +15,7 @@ import pytest
 
 from seclatch.model.action import EPERM
 from seclatch.model.arch import Arch
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.model.syscall import load_syscalls
 from seclatch.recording.files import recording_file
 from seclatch.system import bpf

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.arch import Arch
-from seclatch.model.recording import LostCounts
+from seclatch.model.recording.recording import LostCounts
 from seclatch.recording import record_command
 from seclatch.recording.recorder import RecordOptions
 from seclatch.report.recording_progress import describe_recording

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.model.origin import ContainerImage
+from seclatch.model.recording.origin import ContainerImage
 from seclatch.recording.attribution.image_lookup import EngineClient, ImageLookup, find_client
 from tests.unit.recording.traces import Story
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.recording.files import recording_file
 from tests.conftest import Compiler
 from tests.latch.oci import SCRIPTS, Bundle, Runtime, case, status, wait_until

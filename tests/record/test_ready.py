@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.recording.files import recording_file
 from tests.conftest import Compiler
 from tests.latch.oci import SCRIPTS, wait_until

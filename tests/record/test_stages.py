@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from seclatch.model.process_context import ProcessContext
+from seclatch.model.recording.process_context import ProcessContext
 from tests.conftest import Compiler
 from tests.latch.oci import SCRIPTS, Bundle, Runtime, case, running
 from tests.record.conftest import Record, Recorded

@@ -15,7 +15,7 @@ LATER = (
     "dataclasses",
     "inspect",
     "msgspec",
-    "seclatch.model.recording",
+    "seclatch.model.recording.recording",
     "seclatch.model.syscall",
     "seclatch.recording.attribution.attribution",
     "seclatch.recording.trace.trace",

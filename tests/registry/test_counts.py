@@ -13,9 +13,13 @@ from seclatch.errors import SeclatchError
 from seclatch.fleet.counts_artifact import counts_tag, make_counts_manifest
 from seclatch.fleet.pull_counts import WantedCounts, pull_counts
 from seclatch.fleet.push_counts import list_layers, push_counts
-from seclatch.model.merge_recordings import ContainerGroup, identify_containers, merge_recordings
-from seclatch.model.origin import ContainerImage
-from seclatch.model.recording import (
+from seclatch.model.recording.merge_recordings import (
+    ContainerGroup,
+    identify_containers,
+    merge_recordings,
+)
+from seclatch.model.recording.origin import ContainerImage
+from seclatch.model.recording.recording import (
     ProcessImage,
     ReadyMark,
     RecordedContainer,

@@ -18,7 +18,7 @@ from seclatch.fleet.counts_artifact import COUNTS_TYPE, counts_tag
 from seclatch.fleet.pull_counts import WantedCounts, pull_counts
 from seclatch.fleet.pull_profile import PullPolicy, pull_profile
 from seclatch.fleet.push_profile import ProfileLayer, push_profile
-from seclatch.model.merge_recordings import ContainerGroup
+from seclatch.model.recording.merge_recordings import ContainerGroup
 from seclatch.profile.artifact.profile_artifact import LAYER_TYPE, MEDIA_TYPE
 from seclatch.registry.artifact_manifest import ArtifactManifest, Descriptor, describe_blob
 from seclatch.registry.reference import parse_reference

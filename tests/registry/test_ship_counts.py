@@ -12,10 +12,10 @@ import pytest
 
 from seclatch.agent.ship_counts import ShippedCounts, ShipWish, is_sampled, ship_counts
 from seclatch.fleet.pull_counts import WantedCounts, pull_counts
-from seclatch.model.merge_recordings import ContainerGroup
-from seclatch.model.origin import ContainerImage
 from seclatch.model.recorder_limits import RecorderLimits
-from seclatch.model.recording import Recording
+from seclatch.model.recording.merge_recordings import ContainerGroup
+from seclatch.model.recording.origin import ContainerImage
+from seclatch.model.recording.recording import Recording
 from seclatch.recording.annotated.annotation import AnnotationRequest
 from seclatch.recording.annotated.running_state import RunningState, remove_state, write_state
 from seclatch.recording.annotated.spool import RecordingSpool

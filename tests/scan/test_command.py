@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from seclatch.model.recording import ProcessImage, RecordedProcess
+from seclatch.model.recording.recording import ProcessImage, RecordedProcess
 from seclatch.recording.files.recording_file import write_recording
 from seclatch.scan import scan_document
 from tests.unit.recordings import calls, recording

@@ -21,7 +21,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.recording.files import recording_file
 from tests.engines.image import make_rootfs
 from tests.latch.oci import Bundle, Runtime, make_bundle, running, wait_until

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from seclatch.model.arch import Arch
-from seclatch.model.origin import ContainerImage
-from seclatch.model.recording import (
+from seclatch.model.recording.origin import ContainerImage
+from seclatch.model.recording.recording import (
     DeniedArgument,
     LostCounts,
     ReadyMark,

@@ -17,38 +17,42 @@ SOURCE = Path(__file__).parent.parent.parent / "src" / "seclatch"
 # may be imported by all, `seclatch.api` by none. The order is that of the layers, lowest first.
 MAY_IMPORT = {
     "model": "",
+    "model.recording": "model",
+    "model.profile": "model",
     "data": "",
     "output": "",
     "registry": "output",
-    "system": "model",
+    "system": "model model.profile",
     "bpf": "system",
     "bpf.objects": "",
-    "filter": "model",
-    "profile.export": "model",
-    "profile.parse": "model filter",
-    "profile.compile": "model system profile.export",
-    "profile.meaning": "model system filter profile.compile",
-    "profile.curated": "model data profile.parse profile.compile",
+    "filter": "model model.profile",
+    "profile.export": "model model.profile",
+    "profile.parse": "model model.profile filter",
+    "profile.compile": "model model.profile system profile.export",
+    "profile.meaning": "model model.profile system filter profile.compile",
+    "profile.curated": "model.profile data profile.parse profile.compile",
     "profile.checks": (
-        "model system filter profile.parse profile.compile profile.meaning profile.curated"
-    ),
-    "profile.edit": "model output profile.export profile.parse",
-    "profile.generate": (
-        "model profile.parse profile.export profile.compile profile.meaning profile.checks "
+        "model model.profile system filter profile.parse profile.compile profile.meaning "
         "profile.curated"
     ),
+    "profile.edit": "model model.profile output profile.export profile.parse",
+    "profile.generate": (
+        "model model.recording model.profile profile.parse profile.export profile.compile "
+        "profile.meaning profile.checks profile.curated"
+    ),
     "profile.amend": (
-        "model output filter profile.parse profile.export profile.compile profile.meaning "
-        "profile.curated profile.edit profile.generate"
+        "model model.recording model.profile output filter profile.parse profile.export "
+        "profile.compile profile.meaning profile.curated profile.edit profile.generate"
     ),
-    "profile.score": "model profile.meaning profile.curated",
-    "profile.artifact": ("model output profile.parse profile.export profile.meaning"),
+    "profile.score": "model model.profile profile.meaning profile.curated",
+    "profile.artifact": "model model.profile output profile.parse profile.export profile.meaning",
     "profile": (
-        "model output profile.parse profile.compile profile.meaning profile.export profile.checks"
+        "model model.profile output profile.parse profile.compile profile.meaning profile.export "
+        "profile.checks"
     ),
-    "recording.files": "model data output system",
-    "recording.trace": "model system recording.files",
-    "recording.attribution": "model system recording.trace",
+    "recording.files": "model model.recording data output system",
+    "recording.trace": "model model.recording system recording.files",
+    "recording.attribution": "model model.recording system recording.trace",
     "recording.backends": "system recording.trace",
     "recording.backends.bpf": "model system bpf recording.trace recording.backends",
     "recording.backends.ptrace": (
@@ -56,18 +60,18 @@ MAY_IMPORT = {
     ),
     "recording.ready": "model system recording.trace recording.backends",
     "recording": (
-        "model system recording.trace recording.ready recording.attribution recording.backends "
-        "recording.backends.bpf recording.backends.ptrace"
+        "model model.recording system recording.trace recording.ready recording.attribution "
+        "recording.backends recording.backends.bpf recording.backends.ptrace"
     ),
     "recording.annotated": (
-        "model output system recording recording.files recording.trace recording.attribution "
-        "recording.ready recording.backends recording.backends.bpf"
+        "model model.recording output system recording recording.files recording.trace "
+        "recording.attribution recording.ready recording.backends recording.backends.bpf"
     ),
     "process.containers": "model system",
     "process.kernel": "system bpf",
     "process": (
-        "model output system filter profile profile.parse profile.compile profile.meaning "
-        "process.containers process.kernel"
+        "model model.recording model.profile output system filter profile profile.parse "
+        "profile.compile profile.meaning process.containers process.kernel"
     ),
     "scan.elf": "",
     "scan.analysis": "scan.elf",
@@ -77,12 +81,12 @@ MAY_IMPORT = {
     "scan.summary": "scan.elf scan.analysis scan.x86 scan.a64 scan.image",
     "scan.ld": "scan.elf scan.analysis scan.summary scan.image",
     "scan.reach": "model system scan.elf scan.analysis scan.summary scan.image scan.ld",
-    "scan": "model scan.elf scan.analysis scan.summary scan.image scan.reach",
+    "scan": "model model.recording scan.elf scan.analysis scan.summary scan.image scan.reach",
     "runtime": "model system profile.parse profile.compile",
-    "apply": "model system runtime profile.parse profile.compile",
+    "apply": "model model.profile system runtime profile.parse profile.compile",
     "tighten": (
-        "model output system filter process process.kernel runtime recording recording.ready "
-        "profile.parse profile.compile profile.meaning profile.generate"
+        "model model.recording model.profile output system filter process process.kernel runtime "
+        "recording recording.ready profile.parse profile.compile profile.meaning profile.generate"
     ),
     "tighten.automatic": (
         "model output system process process.containers recording recording.annotated "
@@ -90,26 +94,27 @@ MAY_IMPORT = {
     ),
     "engines": "model output system runtime",
     "host": "system runtime engines",
-    "fleet": "model output registry profile.artifact recording.files",
+    "fleet": "model.recording model.profile output registry profile.artifact recording.files",
     "agent": (
-        "model output system registry fleet engines host recording.files recording.annotated"
+        "model model.recording output system registry fleet engines host recording.files "
+        "recording.annotated"
     ),
     "demo": "",
-    "report": "model output",
+    "report": "model model.recording model.profile output",
     "diagnose.evidence": (
-        "model system runtime scan.image profile.parse profile.export recording recording.trace "
-        "recording.attribution recording.backends.bpf"
+        "model model.profile system runtime scan.image profile.parse profile.export recording "
+        "recording.trace recording.attribution recording.backends.bpf"
     ),
     "diagnose.denials": (
-        "model filter apply process profile.parse profile.compile recording.trace "
+        "model model.profile filter apply process profile.parse profile.compile recording.trace "
         "recording.backends.bpf diagnose.evidence"
     ),
     "diagnose.causes": (
         "model recording.trace recording.backends.bpf diagnose.evidence diagnose.denials"
     ),
     "diagnose.remedies": (
-        "model profile.parse profile.compile profile.checks profile.export profile.edit "
-        "diagnose.evidence diagnose.denials diagnose.causes"
+        "model model.profile profile.parse profile.compile profile.checks profile.export "
+        "profile.edit diagnose.evidence diagnose.denials diagnose.causes"
     ),
     "diagnose.confirm": (
         "model system runtime profile.parse profile.export profile.edit recording.trace "
@@ -117,9 +122,9 @@ MAY_IMPORT = {
         "diagnose.causes diagnose.remedies"
     ),
     "diagnose": (
-        "model output report profile.parse recording recording.trace recording.attribution "
-        "recording.backends recording.backends.bpf recording.ready diagnose.evidence "
-        "diagnose.denials diagnose.causes diagnose.remedies diagnose.confirm"
+        "model model.recording output report profile.parse recording recording.trace "
+        "recording.attribution recording.backends recording.backends.bpf recording.ready "
+        "diagnose.evidence diagnose.denials diagnose.causes diagnose.remedies diagnose.confirm"
     ),
     "watch.sources": "model system bpf recording.backends.bpf",
     "watch.targets": "model output",
@@ -128,35 +133,36 @@ MAY_IMPORT = {
         "watch.sources watch.targets"
     ),
     "pytest_plugin": (
-        "model output process process.containers recording recording.attribution recording.files "
-        "recording.trace profile profile.parse profile.compile profile.meaning profile.generate"
+        "model model.recording output process process.containers recording recording.attribution "
+        "recording.files recording.trace profile profile.parse profile.compile profile.meaning "
+        "profile.generate"
     ),
     "cli.shared": (
-        "model output registry engines filter process profile profile.parse profile.compile "
-        "profile.amend watch watch.targets runtime agent"
+        "model model.profile output registry engines filter process profile profile.parse "
+        "profile.compile profile.amend watch watch.targets runtime agent"
     ),
     "cli.profile": (
-        "model output filter profile profile.parse profile.compile profile.meaning "
-        "profile.generate profile.export profile.score profile.curated profile.amend process "
-        "recording.files scan output cli.shared"
+        "model model.recording model.profile output filter profile profile.parse profile.compile "
+        "profile.meaning profile.generate profile.export profile.score profile.curated "
+        "profile.amend process recording.files scan cli.shared"
     ),
     "cli.filter": (
         "model output report filter process profile.parse profile.compile profile.meaning "
         "profile.export cli.shared cli.profile"
     ),
     "cli.record": (
-        "model output system report engines process registry fleet recording recording.files "
-        "recording.ready recording.annotated agent cli.shared"
+        "model model.recording output system report engines process registry fleet recording "
+        "recording.files recording.ready recording.annotated agent cli.shared"
     ),
     "cli.kubernetes": "data registry fleet cli.shared",
     "cli.install_service": "engines process watch.targets cli.shared",
     "cli.uninstall_service": "engines cli.shared",
     "cli": (
-        "model output report apply demo tighten diagnose diagnose.evidence recording engines host "
-        "process runtime registry fleet profile profile.parse profile.artifact profile.meaning "
-        "profile.compile profile.generate profile.export profile.amend recording.files scan "
-        "scan.analysis scan.image scan.summary watch watch.sources watch.targets agent cli.shared "
-        "cli.record"
+        "model model.recording model.profile output report apply demo tighten diagnose "
+        "diagnose.evidence recording engines host process runtime registry fleet profile "
+        "profile.parse profile.artifact profile.meaning profile.compile profile.generate "
+        "profile.export profile.amend recording.files scan scan.analysis scan.image scan.summary "
+        "watch watch.sources watch.targets agent cli.shared cli.record"
     ),
 }
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.model.stage import Stage
 from seclatch.report.process_history import FILTERED, UNFILTERED, make_histories
 from seclatch.report.process_names import name_process

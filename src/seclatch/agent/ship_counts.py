@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 from seclatch.errors import InputError, SeclatchError
 from seclatch.fleet.push_counts import list_layers, push_counts
-from seclatch.model.merge_recordings import ContainerGroup, merge_recordings
 from seclatch.model.recorder_limits import RecorderLimits
-from seclatch.model.recording import Recording
-from seclatch.model.shared_counts import strip_recording
+from seclatch.model.recording.merge_recordings import ContainerGroup, merge_recordings
+from seclatch.model.recording.recording import Recording
+from seclatch.model.recording.shared_counts import strip_recording
 from seclatch.output.result_file import replace_file
 from seclatch.recording.annotated.spool import RecordingSpool
 from seclatch.recording.files.merge_files import ByContainer, merge_files

@@ -11,7 +11,7 @@ from seclatch.errors import InputError, SeclatchError
 from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.capability import name_capabilities
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Host, narrow_profile
 from seclatch.profile.parse.load_profile import parse_profile

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from seclatch.diagnose.explain_command import ConfirmMode
     from seclatch.diagnose.write_explanation import OutputForm
     from seclatch.model.explanation import Explanation
-    from seclatch.model.recording import Recording
+    from seclatch.model.recording.recording import Recording
     from seclatch.recording.record_container import ContainerTarget
 
 

@@ -10,7 +10,7 @@ from seclatch.errors import SeclatchError
 if TYPE_CHECKING:
     from seclatch.model.explanation import Explanation
     from seclatch.model.pod import PodSelector
-    from seclatch.model.recording import Recording
+    from seclatch.model.recording.recording import Recording
     from seclatch.process.pod_containers import PodContainerConfig
 
 

@@ -14,9 +14,9 @@ from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
-    from seclatch.model.profile import Profile
-    from seclatch.model.profile_reasons import ProfileReasons
-    from seclatch.model.recording import Recording
+    from seclatch.model.profile.profile import Profile
+    from seclatch.model.profile.profile_reasons import ProfileReasons
+    from seclatch.model.recording.recording import Recording
     from seclatch.model.scan import Scan
     from seclatch.profile.generate.assemble_profile import AssembledProfile, AssemblyOptions
     from seclatch.profile.generate.join_scan import JoinedProfile

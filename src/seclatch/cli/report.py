@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from seclatch.model.fit_result import ProfileFit
-    from seclatch.model.recording import Recording
+    from seclatch.model.profile.fit_result import ProfileFit
+    from seclatch.model.recording.recording import Recording
     from seclatch.model.scan import Scan
     from seclatch.report.report_document import Report
 

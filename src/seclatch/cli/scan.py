@@ -14,8 +14,8 @@ import click
 from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
-    from seclatch.model.executed_programs import ExecutedProgram
-    from seclatch.model.recording_sums import RecordingSums
+    from seclatch.model.recording.executed_programs import ExecutedProgram
+    from seclatch.model.recording.recording_sums import RecordingSums
     from seclatch.model.scan import Scan
     from seclatch.scan.image.image_command import ImageCommand
 
@@ -189,7 +189,7 @@ def _read_executed(
     sums: Iterable[RecordingSums],
 ) -> tuple[tuple[ExecutedProgram, ...], list[tuple[str, ...]]]:
     """Return what recordings show: programs, and the health checks that were asked for."""
-    from seclatch.model.recorded_programs import find_health_commands, list_executed
+    from seclatch.model.recording.recorded_programs import find_health_commands, list_executed
 
     sums = list(sums)
     executed = [program for each in sums for program in list_executed(each)]

@@ -13,7 +13,7 @@ from seclatch.diagnose.evidence.container_bundles import BundleContainer
 from seclatch.diagnose.evidence.trial_start import QUIETLY, make_trial_command, prepare_trial
 from seclatch.diagnose.observe_command import UPDATE_INTERVAL, observe_command
 from seclatch.model.explanation import Explanation
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.recording.recorder import RecordOptions
 
 ConfirmMode = Literal["auto", "always", "never"]

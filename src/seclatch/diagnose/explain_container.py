@@ -25,7 +25,7 @@ from seclatch.diagnose.evidence.run_evidence import (
 )
 from seclatch.diagnose.evidence.script_texts import ScriptReader
 from seclatch.model.explanation import Explanation
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.recording.attribution.attribution import restrict_trace
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf.bpf_backend import Ebpf

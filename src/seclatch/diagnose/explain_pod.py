@@ -16,7 +16,7 @@ from seclatch.diagnose.evidence.container_bundles import BundleContainer
 from seclatch.diagnose.explain_command import try_container
 from seclatch.errors import InputError
 from seclatch.model.explanation import Explanation, Remedy
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.profile.parse.load_profile import parse_profile
 
 _LATCH_TEXT = (

@@ -10,7 +10,7 @@ from seclatch.diagnose.evidence.container_bundles import BundleReader
 from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.diagnose.evidence.script_texts import ScriptReader
 from seclatch.diagnose.evidence.stages_by_name import assign_by_name
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.recording.attribution.attribution import drop_unrelated
 from seclatch.recording.backends.bpf.detail_events import Sights, What
 from seclatch.recording.record_command import record_command

@@ -22,7 +22,7 @@ from seclatch.filter.word_set import (
     subtract_range,
 )
 from seclatch.model.action import Operator
-from seclatch.model.profile import Arg
+from seclatch.model.profile.profile import Arg
 
 MAX_PIECES = 256
 """Alternatives into which one condition may be split. Each becomes a rule, or a case of one."""

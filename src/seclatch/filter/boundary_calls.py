@@ -12,8 +12,7 @@ from seclatch.filter.symbolic_execution import BranchNode, DecisionGraphs, Node,
 from seclatch.filter.term import U32, TermTest, TooComplexError
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.profile import MAX_ARGS
-from seclatch.model.seccomp_data import ARCH, ARGS, NUMBER, SeccompData
+from seclatch.model.seccomp_data import ARCH, ARGS, MAX_ARGS, NUMBER, SeccompData
 from seclatch.model.syscall import load_syscalls
 
 MAX_COMBINATIONS = 5000

@@ -16,8 +16,8 @@ from seclatch.filter.word_set import FULL, WordSet
 from seclatch.model.action import Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import ByteOrder
-from seclatch.model.profile import MAX_ARGS, Arg
-from seclatch.model.seccomp_data import ARGS, NUMBER, POINTER
+from seclatch.model.profile.profile import Arg
+from seclatch.model.seccomp_data import ARGS, MAX_ARGS, NUMBER, POINTER
 
 MAX_LOST = 64
 """Conditions of one call to report that no rule can express: a longer list is of no use."""

@@ -22,7 +22,7 @@ from seclatch.filter.term import TooComplexError
 from seclatch.model.action import Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.profile.profile import Arg, Profile, Rule
 from seclatch.model.seccomp_data import ARCH
 from seclatch.model.syscall import load_syscalls
 

@@ -13,8 +13,7 @@ from seclatch.filter.term import TooComplexError
 from seclatch.filter.word_set import FULL, WordSet
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
-from seclatch.model.profile import MAX_ARGS
-from seclatch.model.seccomp_data import ARGS
+from seclatch.model.seccomp_data import ARGS, MAX_ARGS
 
 Values = tuple[int, ...]
 

@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path
 
 from seclatch.errors import InputError
-from seclatch.model.merge_recordings import ContainerGroup
+from seclatch.model.recording.merge_recordings import ContainerGroup
 from seclatch.registry.artifact_manifest import ArtifactManifest, describe_blob
 
 COUNTS_TYPE = "application/vnd.seclatch.counts.v1+json"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from seclatch.errors import SeclatchError
 from seclatch.fleet.counts_artifact import COUNTS_TYPE, MAX_LAYER, is_counts_tag, require_small
-from seclatch.model.shared_counts import find_unshared
+from seclatch.model.recording.shared_counts import find_unshared
 from seclatch.recording.files.merge_files import ByContainer, merge_files
 from seclatch.registry.reference import Reference
 from seclatch.registry.registry_client import RegistryClient

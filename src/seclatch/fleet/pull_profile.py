@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from seclatch.errors import InputError, SeclatchError
 from seclatch.fleet.push_profile import IMAGE_ANNOTATION
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.output.printable_text import clip_printable
 from seclatch.profile.artifact.artifact_limits import MAX_BYTES
 from seclatch.profile.artifact.profile_artifact import MEDIA_TYPE, read_artifact

@@ -14,9 +14,9 @@ from seclatch.fleet.counts_artifact import (
     make_counts_manifest,
     require_small,
 )
-from seclatch.model.merge_recordings import ContainerGroup
-from seclatch.model.recording import Recording
-from seclatch.model.shared_counts import strip_recording
+from seclatch.model.recording.merge_recordings import ContainerGroup
+from seclatch.model.recording.recording import Recording
+from seclatch.model.recording.shared_counts import strip_recording
 from seclatch.recording.files.recording_file import encode_recording
 from seclatch.registry.reference import Reference
 from seclatch.registry.registry_client import RegistryClient

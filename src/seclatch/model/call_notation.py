@@ -9,7 +9,7 @@ from seclatch.model import errno
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.constant import CONSTANTS
-from seclatch.model.profile import MAX_ARGS
+from seclatch.model.seccomp_data import MAX_ARGS
 from seclatch.model.syscall import Syscall, load_syscalls
 
 _CALL = re.compile(r"\s*(#?\w+)\s*(?:\((.*)\))?\s*", re.DOTALL)

@@ -15,6 +15,9 @@ WORDS = DATA_SIZE // 4
 NUMBER, ARCH, POINTER, ARGS = 0, 1, 2, 4
 """Offsets of the fields in 32-bit words; the pointer and each argument take two."""
 
+MAX_ARGS = 6
+"""A system call has at most six arguments: the length of `args`."""
+
 _U32, _U64 = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
 
 
@@ -32,7 +35,7 @@ class SeccompData:
 
     def words(self, byteorder: ByteOrder = "little") -> tuple[int, ...]:
         """Return the 16 words in memory order on a machine of that byte order."""
-        args = self.args + (0,) * (6 - len(self.args))
+        args = self.args + (0,) * (MAX_ARGS - len(self.args))
         halves: list[int] = []
         for value in (self.pointer, *args):
             low, high = value & _U32, (value & _U64) >> 32

@@ -12,7 +12,7 @@ from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.capability import name_capabilities
 from seclatch.model.process import FilterCause, LiveProcess
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.process.live_filters import LiveFilter
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Engine, Host

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from seclatch.model.origin import ContainerImage
+from seclatch.model.recording.origin import ContainerImage
 from seclatch.process.containers import containerd_containers, docker_containers
 from seclatch.process.containers.membership import FoundContainer, find_containers, find_members
 from seclatch.process.process_entries import read_entries

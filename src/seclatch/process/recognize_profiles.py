@@ -16,7 +16,7 @@ from pathlib import Path
 
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.process.containers.known_container import KnownContainer
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from seclatch.model.action import ENOSYS, EPERM, Action, ActionKind, Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg
+from seclatch.model.profile.profile import Arg
 from seclatch.system import libseccomp
 
 SETTINGS = (

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from seclatch.errors import InputError
-from seclatch.model.finding import Finding, Severity
+from seclatch.model.profile.finding import Finding, Severity
 from seclatch.profile.checks import (
     abis,
     actions,

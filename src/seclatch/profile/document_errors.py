@@ -9,7 +9,7 @@ import copy
 from typing import Any
 
 from seclatch.errors import InputError
-from seclatch.model.profile import FLAGS
+from seclatch.model.profile.profile import FLAGS
 from seclatch.profile.parse import json_shapes
 from seclatch.profile.parse.interpret_document import interpret_document
 from seclatch.profile.parse.load_profile import check_keys, make_placed_error, read_raw

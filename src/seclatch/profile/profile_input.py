@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from seclatch.errors import InputError
 from seclatch.model.filter import Filter
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.profile.compile.resolve_profile import Host, list_kept_rules, narrow_profile
 from seclatch.profile.parse.load_profile import ProfileDocument, parse_document
 from seclatch.profile.parse.profile_source import ProfileSource

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Rule
+from seclatch.model.profile.profile import Rule
 from seclatch.model.syscall import load_syscalls
 from seclatch.output.printable_text import clip_printable
 from seclatch.profile.profile_input import ProfileInput

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from seclatch.model.arch import Arch
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.profile.compile.resolve_profile import DEFAULT_CAPS, Engine, Host
 from seclatch.profile.generate.find_gaps import ProfileGap, find_recorded_gaps
 from seclatch.profile.meaning.rule_meaning import ProfileMeaning, read_meaning

@@ -13,8 +13,8 @@ from types import TracebackType
 
 import msgspec
 
-from seclatch.model.origin import ContainerImage
-from seclatch.model.recording import RecordedContainer, Recording
+from seclatch.model.recording.origin import ContainerImage
+from seclatch.model.recording.recording import RecordedContainer, Recording
 from seclatch.process.container_images import query_image
 from seclatch.process.containers.membership import find_containers
 from seclatch.process.process_entries import read_entries

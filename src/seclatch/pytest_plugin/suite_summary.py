@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from seclatch.model.merge_recordings import merge_recordings
-from seclatch.model.recording import Recording
+from seclatch.model.recording.merge_recordings import merge_recordings
+from seclatch.model.recording.recording import Recording
 from seclatch.model.stage import Stage
 from seclatch.pytest_plugin.image_profiles import ImageProfile
 from seclatch.pytest_plugin.split_trace import SuiteContainer

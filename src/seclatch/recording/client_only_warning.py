@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from seclatch.recording.backends.bpf.adopt_daemons import sees_host
 
 if TYPE_CHECKING:
-    from seclatch.model.recording import Recording
+    from seclatch.model.recording.recording import Recording
     from seclatch.recording.backends.backend import RecordingBackend
 
 # Clients of a daemon: the containers that they start do not descend from them.

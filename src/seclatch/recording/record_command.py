@@ -26,7 +26,7 @@ from seclatch.recording.trace.process_killer import ProcessKiller
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from seclatch.model.recording import Recording
+    from seclatch.model.recording.recording import Recording
     from seclatch.recording.backends.backend import RecordingBackend
     from seclatch.recording.command_attribution import CommandAttribution
     from seclatch.recording.ready.ready_condition import EngineContainer

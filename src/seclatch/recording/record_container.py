@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from seclatch.errors import SeclatchError
-from seclatch.model.origin import ContainerImage
 from seclatch.model.pod import PodContainer
-from seclatch.model.recording import Recording
+from seclatch.model.recording.origin import ContainerImage
+from seclatch.model.recording.recording import Recording
 from seclatch.recording.attribution.attribution import restrict_trace
 from seclatch.recording.attribution.exec_sessions import ExecSessions
 from seclatch.recording.attribution.fold_sessions import SessionFolder

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from seclatch.model.pod import PodContainer
-    from seclatch.model.recording import Recording
+    from seclatch.model.recording.recording import Recording
     from seclatch.recording.backends.backend import RecordingBackend
     from seclatch.recording.backends.bpf.detail_events import Sights
     from seclatch.recording.ready.ready_condition import EngineContainer, ReadyCondition

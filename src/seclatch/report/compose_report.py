@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seclatch.model.fit_result import ProfileFit
-from seclatch.model.origin import Software
-from seclatch.model.recording import Recording
+from seclatch.model.profile.fit_result import ProfileFit
+from seclatch.model.recording.origin import Software
+from seclatch.model.recording.recording import Recording
 from seclatch.model.scan import Scan
 from seclatch.report.container_starts import list_starts
 from seclatch.report.process_history import make_histories

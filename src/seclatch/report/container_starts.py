@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from seclatch.model.call_matrix import list_entries
-from seclatch.model.recording import RecordedContainer, RecordedSession, Recording
+from seclatch.model.recording.call_matrix import list_entries
+from seclatch.model.recording.recording import RecordedContainer, RecordedSession, Recording
 from seclatch.model.stage import Stage
 from seclatch.report.process_history import FILTERED, SUSPENDED, UNFILTERED, ProcessHistory
 from seclatch.report.process_names import command_line, list_some

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from seclatch.model.recording import RecordedEvent, RecordedProcess, Recording
+from seclatch.model.recording.recording import RecordedEvent, RecordedProcess, Recording
 from seclatch.report.report_document import Span
 
 UNFILTERED, SUSPENDED, FILTERED = "unfiltered", "suspended", "filtered"

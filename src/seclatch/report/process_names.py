@@ -6,7 +6,7 @@ import shlex
 import signal
 from pathlib import PurePosixPath
 
-from seclatch.model.recording import ProcessImage, RecordedProcess
+from seclatch.model.recording.recording import ProcessImage, RecordedProcess
 from seclatch.model.stage import Stage
 
 STAGE_LINE = [each.value for each in Stage]

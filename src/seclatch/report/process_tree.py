@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from seclatch.model.process_context import NamespaceInodes, ProcessContext
-from seclatch.model.recording import RecordedProcess, Recording
+from seclatch.model.recording.process_context import NamespaceInodes, ProcessContext
+from seclatch.model.recording.recording import RecordedProcess, Recording
 from seclatch.report.process_history import ProcessHistory
 from seclatch.report.report_document import Node
 

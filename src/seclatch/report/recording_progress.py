@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from seclatch.model.recording import RecordedCalls, RecordedDenial, RecordedProcess, Recording
+from seclatch.model.recording.recording import (
+    RecordedCalls,
+    RecordedDenial,
+    RecordedProcess,
+    Recording,
+)
 from seclatch.report.recording_gaps import describe_gaps
 
 

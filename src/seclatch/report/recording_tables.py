@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from seclatch.model.call_matrix import (
+from seclatch.model.recording.call_matrix import (
     BOOT,
     EXEC_SESSION,
     RUNNING,
@@ -25,7 +25,7 @@ from seclatch.model.call_matrix import (
     find_runtime_only_calls,
     split_exec_sessions,
 )
-from seclatch.model.recording import RecordedProcess, Recording
+from seclatch.model.recording.recording import RecordedProcess, Recording
 from seclatch.model.stage import Stage
 from seclatch.output.printable_text import make_printable
 from seclatch.report.full_width_table import print_whole

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from seclatch.model.fit_result import ProfileFit
+from seclatch.model.profile.fit_result import ProfileFit
 
 SCHEMA = 1
 """Version of the document; it changes when a field changes its meaning or goes."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seclatch.model.fit_result import ProfileFit, ProfileSize
+from seclatch.model.profile.fit_result import ProfileFit, ProfileSize
 from seclatch.output.printable_text import make_printable
 from seclatch.report.process_names import command_line, format_duration, list_some
 from seclatch.report.report_document import Report, Section, Start

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from seclatch.model import call_matrix as counted
-from seclatch.model.recording import Recording
+from seclatch.model.recording import call_matrix as counted
+from seclatch.model.recording.recording import Recording
 from seclatch.model.scan import Scan
 from seclatch.model.stage import Stage
 from seclatch.report.recording_tables import describe_phases

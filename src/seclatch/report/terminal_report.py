@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from seclatch.model.fit_result import ProfileFit, ProfileSize
-from seclatch.model.profile_reasons import ProfileReasons
+from seclatch.model.profile.fit_result import ProfileFit, ProfileSize
+from seclatch.model.profile.profile_reasons import ProfileReasons
 from seclatch.output.printable_text import make_printable
 from seclatch.report.full_width_table import print_whole
 from seclatch.report.process_history import FILTERED, SUSPENDED, UNFILTERED

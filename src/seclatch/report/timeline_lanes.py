@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from msgspec.structs import replace
 
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.model.stage import Stage
 from seclatch.report.lane_marks import make_marks
 from seclatch.report.process_history import ProcessHistory

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seclatch.errors import SeclatchError
-from seclatch.model.executed_programs import ExecutedProgram
+from seclatch.model.recording.executed_programs import ExecutedProgram
 from seclatch.model.scan import Scan, ScannedProgram
 from seclatch.scan.analysis.library_rules import OLDEST, Version
 from seclatch.scan.elf.elf_file import ElfError

@@ -11,7 +11,7 @@ from functools import cache
 from seclatch.errors import SeclatchError
 from seclatch.model.action import Action, ActionKind
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg
+from seclatch.model.profile.profile import Arg
 
 NR_ERROR = -1
 """__NR_SCMP_ERROR: libseccomp does not know the name."""

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Collection
 
-from seclatch.model.process_role import SETTLE_SECONDS, name_role
+from seclatch.model.recording.process_role import SETTLE_SECONDS, name_role
 from seclatch.system.procfs import read_status, read_status_line
 
 _SURELY = 30.0

@@ -15,7 +15,7 @@ from seclatch.errors import SeclatchError
 from seclatch.filter.query_filter import FilterQuery
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall
-from seclatch.model.profile import MAX_ARGS
+from seclatch.model.seccomp_data import MAX_ARGS
 from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.process.running_bundle import find_running_bundle
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile

@@ -12,9 +12,9 @@ from seclatch.filter.query_filter import FilterQuery
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall
 from seclatch.model.process import LiveProcess
-from seclatch.model.process_role import choose_role
-from seclatch.model.recorded_roles import keep_role
-from seclatch.model.recording import RecordedCalls, Recording
+from seclatch.model.recording.process_role import choose_role
+from seclatch.model.recording.recorded_roles import keep_role
+from seclatch.model.recording.recording import RecordedCalls, Recording
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import Syscall
 from seclatch.profile.generate.recorded_arguments import (

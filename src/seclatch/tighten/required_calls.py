@@ -8,7 +8,7 @@ from errno import ENOSYS
 from seclatch.filter.query_filter import FilterQuery, QueryAnswer
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall
-from seclatch.model.profile import MAX_ARGS
+from seclatch.model.seccomp_data import MAX_ARGS
 from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.tighten.process_facts import ProcessFacts
 

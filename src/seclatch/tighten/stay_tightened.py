@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from seclatch.errors import SeclatchError
-from seclatch.model.process_role import choose_role
+from seclatch.model.recording.process_role import choose_role
 from seclatch.system.procfs import read_start
 from seclatch.system.signal_wait import await_signal
 from seclatch.tighten.live_roles import StartedProcesses, list_family, read_roles

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seclatch.errors import SeclatchError
-from seclatch.model.process_role import choose_role
+from seclatch.model.recording.process_role import choose_role
 from seclatch.output.printable_text import make_printable
 from seclatch.system.procfs import read_start, read_status
 from seclatch.tighten.live_roles import read_roles

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from seclatch.cli.main import cli
 from seclatch.errors import SeclatchError
-from seclatch.model.amendment import make_schema
+from seclatch.model.profile.amendment import make_schema
 from seclatch.recording.files.recording_file import write_recording
 from tests.unit.profile.amendments import TEXT, event, line, recorded, rules_of
 from tests.unit.recordings import calls, recording
@@ -146,7 +146,7 @@ def test_unread_lines_and_hosts_are_named() -> None:
 
 
 def test_a_recording_under_another_profile_is_named() -> None:
-    from seclatch.model.recording import RecordedContainer
+    from seclatch.model.recording.recording import RecordedContainer
 
     bound = {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": []}
     container = RecordedContainer(id=0, name="web", profile=bound)

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from seclatch.cli.main import cli
 from seclatch.cli.scan import _list_other_images
 from seclatch.errors import SeclatchError
-from seclatch.model.origin import ContainerImage
+from seclatch.model.recording.origin import ContainerImage
 from seclatch.model.scan import CallChain, Scan, ScannedProgram
 from seclatch.recording.files.recording_file import read_sums
 from seclatch.scan.scan_document import encode_scan

@@ -14,7 +14,7 @@ from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.diagnose.evidence.stages_by_name import assign_by_name
 from seclatch.diagnose.remedies.profile_fix import ProfileFixer
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.model.syscall import load_syscalls
 from seclatch.recording.backends.bpf.detail_events import DetailFlag, Seen, Sights, What
 from seclatch.recording.trace.assign_stages import assign_stages

@@ -16,7 +16,7 @@ from seclatch.filter.decompile import decompile_filter
 from seclatch.filter.evaluate_calls import CallEvaluator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter, Instruction
-from seclatch.model.rule_match import find_matching_rules
+from seclatch.model.profile.rule_match import find_matching_rules
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from tests.examples import examples

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.model.continue_recording import continue_recording
-from seclatch.model.merge_recordings import merge_recordings
-from seclatch.model.process_context import ContextChange, ProcessContext
-from seclatch.model.recording import (
+from seclatch.model.recording.continue_recording import continue_recording
+from seclatch.model.recording.merge_recordings import merge_recordings
+from seclatch.model.recording.process_context import ContextChange, ProcessContext
+from seclatch.model.recording.recording import (
     RecordedCalls,
     RecordedContainer,
     RecordedEvent,

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from seclatch.model.merge_recordings import merge_recordings
-from seclatch.model.recording import Recording
+from seclatch.model.recording.merge_recordings import merge_recordings
+from seclatch.model.recording.recording import Recording
 from tests.unit.recordings import calls, recording, recordings
 
 

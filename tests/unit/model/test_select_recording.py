@@ -6,18 +6,18 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from seclatch.model.merge_recordings import identify_containers, merge_recordings
-from seclatch.model.origin import ContainerImage
 from seclatch.model.pod import PodContainer
-from seclatch.model.recording import (
+from seclatch.model.recording.merge_recordings import identify_containers, merge_recordings
+from seclatch.model.recording.origin import ContainerImage
+from seclatch.model.recording.recording import (
     RecordedContainer,
     RecordedProcess,
     RecordedSession,
     Recording,
     list_container_names,
 )
-from seclatch.model.recording_sums import RecordingSums
-from seclatch.model.select_recording import drop_sessions, has_container, keep_container
+from seclatch.model.recording.recording_sums import RecordingSums
+from seclatch.model.recording.select_recording import drop_sessions, has_container, keep_container
 from tests.unit.recordings import calls, recording, recordings
 
 IMAGE = ContainerImage(name="shop", digest="sha256:5")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from seclatch.model.recording import ReadyMark
-from seclatch.model.shared_counts import strip_recording
+from seclatch.model.recording.recording import ReadyMark
+from seclatch.model.recording.shared_counts import strip_recording
 from tests.unit.recordings import calls, recording
 
 

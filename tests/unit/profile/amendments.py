@@ -16,7 +16,7 @@ from seclatch.model.denial_log import (
     WatchEvent,
     encode_line,
 )
-from seclatch.model.recording import RecordedDenial
+from seclatch.model.recording.recording import RecordedDenial
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.amend.denial_evidence import DenialEvidence
 from seclatch.profile.amend.ignored_denials import IgnoredDenials

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from seclatch.model.action import ACTION_NAMES, Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile import FLAGS, Arg, Condition, Profile, Rule
+from seclatch.model.profile.profile import FLAGS, Arg, Condition, Profile, Rule
 
 NAMES = ["read", "openat", "socket", "clone", "mkdir", "bpf", "ptrace", "personality"]
 names = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True).map(tuple)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.profile.check_profile import MAX_EACH, check_profile
 from seclatch.profile.checks.runtime_needs import NEEDS
 from seclatch.profile.compile.resolve_profile import Host

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from seclatch.model.arch import Arch
-from seclatch.model.finding import Finding
+from seclatch.model.profile.finding import Finding
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.check_profile import check_profile
 from seclatch.profile.checks.namespaces import CLONE_NEWUSER

@@ -7,7 +7,7 @@ import pytest
 
 from seclatch.model.action import ENOSYS, EPERM, Action, ActionKind
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile, Rule
+from seclatch.model.profile.profile import Profile, Rule
 from seclatch.model.syscall import list_syscall_names, load_syscalls
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
 from seclatch.profile.curated.call_data import (

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from seclatch.model.recording import DeniedArgument, Recording
+from seclatch.model.recording.recording import DeniedArgument, Recording
 from seclatch.profile.amend.danger import find_danger
 from seclatch.profile.amend.denial_evidence import DenialEvidence, list_recorded_denials
 from seclatch.profile.amend.plan_amendment import plan_proposals

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 
 from seclatch.cli.main import cli
 from seclatch.data import DATA
-from seclatch.model.merge_recordings import merge_recordings
-from seclatch.model.profile import Profile, Rule
-from seclatch.model.profile_reasons import ProfileReasons
-from seclatch.model.recording import RecordedDenial, Recording
+from seclatch.model.profile.profile import Profile, Rule
+from seclatch.model.profile.profile_reasons import ProfileReasons
+from seclatch.model.recording.merge_recordings import merge_recordings
+from seclatch.model.recording.recording import RecordedDenial, Recording
 from seclatch.model.scan import CallChain, Scan, ScannedProgram
 from seclatch.model.stage import Stage
 from seclatch.profile.generate.assemble_profile import AssemblyOptions, assemble_profile

@@ -12,7 +12,7 @@ from seclatch.errors import SeclatchError
 from seclatch.model import errno
 from seclatch.model.action import Action, ActionKind, Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.profile.profile import Arg, Profile, Rule
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
 from seclatch.profile.export.formats import FORMATS, has_conditions, write
 from seclatch.profile.meaning.rule_meaning import read_meaning

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from seclatch.cli.main import cli
 from seclatch.model.action import ENOSYS
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile, Rule
+from seclatch.model.profile.profile import Profile, Rule
 from seclatch.model.scan import CallChain, Scan, ScannedProgram
 from seclatch.profile.generate.find_gaps import find_recorded_gaps, find_scanned_gaps
 from seclatch.profile.meaning.rule_meaning import ProfileMeaning, read_meaning

@@ -8,9 +8,14 @@ from seclatch.filter.simulate import simulate_filter
 from seclatch.model.action import ENOSYS, EPERM, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.origin import Software
-from seclatch.model.profile import Arg, Condition, Profile, Rule
-from seclatch.model.recording import LostCounts, RecordedArgument, RecordedDenial, Recording
+from seclatch.model.profile.profile import Arg, Condition, Profile, Rule
+from seclatch.model.recording.origin import Software
+from seclatch.model.recording.recording import (
+    LostCounts,
+    RecordedArgument,
+    RecordedDenial,
+    Recording,
+)
 from seclatch.model.seccomp_data import SeccompData
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import load_syscalls

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from seclatch.model.profile import Profile, Rule
+from seclatch.model.profile.profile import Profile, Rule
 from seclatch.model.scan import CallChain, Scan, ScannedProgram, UnresolvedCall
 from seclatch.profile.generate.join_scan import JoinPolicy, JoinVerdict, join_scan
 

@@ -10,8 +10,8 @@ from seclatch.filter.evaluate_calls import CallEvaluator
 from seclatch.model.action import Action, ActionKind, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.finding import Finding
-from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.profile.finding import Finding
+from seclatch.model.profile.profile import Arg, Profile, Rule
 from seclatch.model.seccomp_data import SeccompData
 from seclatch.profile.check_profile import check_profile
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile

@@ -13,7 +13,7 @@ from seclatch.cli.main import cli
 from seclatch.filter.simulate import simulate_filter
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.recording import RecordedArgument, Recording
+from seclatch.model.recording.recording import RecordedArgument, Recording
 from seclatch.model.seccomp_data import SeccompData
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import compile_profile

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seclatch.model.arch import Arch
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.model.scan import CallChain, PassedArgument, Scan, ScannedProgram, UnresolvedCall
 from seclatch.profile.curated.harmless_arguments import MaskedValue, load_harmless_arguments
 from seclatch.profile.generate.assemble_profile import (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from seclatch.errors import InputError
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Condition, Rule
+from seclatch.model.profile.profile import Arg, Condition, Rule
 from seclatch.profile.parse.load_profile import load_profile, parse_profile
 from seclatch.profile.parse.profile_source import read_source
 from seclatch.profile.parse.text_position import PlacedError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from seclatch.model.origin import Software
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
+from seclatch.model.recording.origin import Software
 from seclatch.profile.generate.log_denials import (
     LOG_FLAGS,
     add_log_flags,

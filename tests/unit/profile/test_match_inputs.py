@@ -11,12 +11,12 @@ from click.testing import CliRunner
 
 from seclatch.cli.main import cli
 from seclatch.errors import SeclatchError
-from seclatch.model.container_bounds import list_bounds
-from seclatch.model.executed_programs import ExecutedProgram
-from seclatch.model.merge_recordings import merge_recordings
-from seclatch.model.origin import ContainerImage
-from seclatch.model.recorded_programs import find_health_commands, list_executed
-from seclatch.model.recording import (
+from seclatch.model.recording.container_bounds import list_bounds
+from seclatch.model.recording.executed_programs import ExecutedProgram
+from seclatch.model.recording.merge_recordings import merge_recordings
+from seclatch.model.recording.origin import ContainerImage
+from seclatch.model.recording.recorded_programs import find_health_commands, list_executed
+from seclatch.model.recording.recording import (
     ProcessImage,
     RecordedContainer,
     RecordedProcess,

@@ -10,7 +10,7 @@ from hypothesis import given
 from seclatch.errors import SeclatchError
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.profile.profile import Arg, Profile, Rule
 from seclatch.profile.artifact.artifact_limits import list_violations
 from seclatch.profile.artifact.profile_artifact import read_artifact, write_artifact
 from seclatch.profile.artifact.regroup_rules import regroup_rules

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seclatch.model.action import Operator
-from seclatch.model.profile import Arg
+from seclatch.model.profile.profile import Arg
 from seclatch.profile.amend.denial_evidence import DenialEvidence
 from seclatch.profile.amend.plan_amendment import add_families, plan_proposals
 from seclatch.profile.amend.propose_rules import ProposedCall

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seclatch.model.arch import Arch
-from seclatch.model.recording import LostCounts, RecordedArgument
+from seclatch.model.recording.recording import LostCounts, RecordedArgument
 from seclatch.profile.generate.profile_fit import fit_profile
 from seclatch.profile.generate.recorded_arguments import ArgumentVerdict, judge_arguments
 from seclatch.profile.meaning import rule_meaning

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seclatch.model.action import Operator
-from seclatch.model.profile import Arg
+from seclatch.model.profile.profile import Arg
 from seclatch.profile.meaning import rule_comparison
 
 edges = st.sampled_from(

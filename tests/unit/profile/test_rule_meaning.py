@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from seclatch.errors import SeclatchError
 from seclatch.model.action import Action, ActionKind, Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Profile, Rule, list_alternatives
+from seclatch.model.profile.profile import Arg, Profile, Rule, list_alternatives
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.meaning.clause import (

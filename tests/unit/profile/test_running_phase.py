@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from seclatch.model.profile import Profile
-from seclatch.model.recording import (
+from seclatch.model.profile.profile import Profile
+from seclatch.model.recording.recording import (
     ReadyMark,
     RecordedArgument,
     RecordedProcess,

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile, Rule
+from seclatch.model.profile.profile import Profile, Rule
 from seclatch.model.scan import CallChain, PassedArgument, Scan, ScannedProgram, UnresolvedCall
 from seclatch.profile.generate.scanned_arguments import (
     narrow_added,

@@ -15,7 +15,7 @@ from seclatch.data import DATA
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
 from seclatch.model.capability import ALL
-from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.profile.profile import Arg, Profile, Rule
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.curated.kernel_cves import (
     CveCall,

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 
 from seclatch.errors import InputError, SeclatchError
 from seclatch.model.action import ENOSYS, EPERM, Action, ActionKind
-from seclatch.model.recording import RecordedArgument, Recording
+from seclatch.model.recording.recording import RecordedArgument, Recording
 from seclatch.profile.amend.denial_log_file import DenialLog, read_denial_log
 from seclatch.profile.amend.plan_amendment import find_new_denials, list_trial_calls
 from seclatch.profile.amend.trial_facts import (

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from seclatch.model.recording import Recording
-from seclatch.model.select_recording import drop_sessions
+from seclatch.model.recording.recording import Recording
+from seclatch.model.recording.select_recording import drop_sessions
 from seclatch.recording.attribution.exec_sessions import ExecSessions
 from seclatch.recording.attribution.fold_sessions import SessionFolder
 from seclatch.recording.trace.run_metadata import RunMetadata

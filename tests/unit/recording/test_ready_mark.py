@@ -9,8 +9,8 @@ import pytest
 
 from seclatch.errors import InputError
 from seclatch.model.arch import Arch
-from seclatch.model.merge_recordings import merge_recordings
-from seclatch.model.recording import Recording
+from seclatch.model.recording.merge_recordings import merge_recordings
+from seclatch.model.recording.recording import Recording
 from seclatch.model.syscall import load_syscalls
 from seclatch.recording.files.recording_file import decode_recording
 from seclatch.recording.trace.ready_mark import mark_ready

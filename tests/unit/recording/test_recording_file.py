@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seclatch.errors import InputError, SeclatchError
-from seclatch.model.recording import RecordedHost, Recording
+from seclatch.model.recording.recording import RecordedHost, Recording
 from seclatch.recording.files import recording_file
 from tests.unit.recordings import calls, recording, recordings
 

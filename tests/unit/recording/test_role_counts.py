@@ -9,10 +9,10 @@ import pytest
 
 from seclatch.errors import InputError
 from seclatch.model.arch import Arch
-from seclatch.model.merge_recordings import merge_recordings
-from seclatch.model.process_role import fits_role, name_role
-from seclatch.model.recorded_roles import keep_role
-from seclatch.model.recording import Recording
+from seclatch.model.recording.merge_recordings import merge_recordings
+from seclatch.model.recording.process_role import fits_role, name_role
+from seclatch.model.recording.recorded_roles import keep_role
+from seclatch.model.recording.recording import Recording
 from seclatch.model.syscall import load_syscalls
 from seclatch.recording.files.recording_file import decode_recording
 from seclatch.recording.trace.ready_mark import list_unsettled, mark_ready, settle_processes

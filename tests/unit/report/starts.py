@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seclatch.model.recording import (
+from seclatch.model.recording.recording import (
     ProcessImage,
     RecordedContainer,
     RecordedDenial,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.report.container_starts import list_starts
 from seclatch.report.process_history import make_histories
 from seclatch.report.report_document import Start

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from seclatch.model.recording import RecordedArgument, Recording, RecordingGap
+from seclatch.model.recording.recording import RecordedArgument, Recording, RecordingGap
 from seclatch.output.printable_text import make_printable
 from seclatch.profile.generate.profile_fit import fit_profile
 from seclatch.profile.parse.load_profile import parse_profile

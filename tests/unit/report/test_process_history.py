@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from seclatch.model.process_context import ContextChange, ProcessContext
+from seclatch.model.recording.process_context import ContextChange, ProcessContext
 from seclatch.report.container_starts import list_starts
 from seclatch.report.process_history import FILTERED, SUSPENDED, UNFILTERED, make_histories
 from tests.unit.report.starts import crowd, event, process, start

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from seclatch.model.process_context import (
+from seclatch.model.recording.process_context import (
     CapabilitySets,
     ContextChange,
     NamespaceInodes,

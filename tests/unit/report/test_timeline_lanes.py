@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from seclatch.model.recording import ReadyMark
+from seclatch.model.recording.recording import ReadyMark
 from seclatch.report.lane_marks import MAX_MARKS
 from seclatch.report.process_history import make_histories
 from seclatch.report.process_tree import MAX_NODES, list_nodes

@@ -12,7 +12,7 @@ from seclatch.cli.shared.print_error import print_error
 from seclatch.cli.shared.profile_options import PROFILE, host_from, host_options
 from seclatch.cli.shared.result_output import require_stdout
 from seclatch.errors import InputError
-from seclatch.model.finding import Finding, Severity
+from seclatch.model.profile.finding import Finding, Severity
 from seclatch.output.printable_text import clip_printable, make_printable
 from seclatch.profile.check_profile import (
     check_profile,

@@ -13,7 +13,7 @@ from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.export.formats import write
 from seclatch.profile.meaning.libseccomp_deviation import find_deviations

@@ -25,7 +25,7 @@ from seclatch.profile.generate.find_gaps import (
 from seclatch.profile.meaning import rule_meaning
 
 if TYPE_CHECKING:
-    from seclatch.model.recording import Recording
+    from seclatch.model.recording.recording import Recording
     from seclatch.model.scan import Scan
 
 SCHEMA = "seclatch.profile-fit/1"

@@ -13,7 +13,7 @@ from seclatch.cli.shared.profile_options import FILE, PROFILE
 from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.errors import InputError
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.profile.compile.resolve_profile import Host
 from seclatch.profile.export.docker import make_document
 from seclatch.profile.export.formats import FORMATS, has_conditions, write

@@ -24,8 +24,8 @@ from seclatch.filter.simulate import UNASKED
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall, parse_call
 from seclatch.model.filter import Filter
-from seclatch.model.profile import format_comparisons
-from seclatch.model.rule_match import find_matching_rules
+from seclatch.model.profile.profile import format_comparisons
+from seclatch.model.profile.rule_match import find_matching_rules
 from seclatch.output.printable_text import make_printable
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.parse.load_profile import BYTE_ORDER_MARK

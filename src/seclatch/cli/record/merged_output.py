@@ -14,7 +14,7 @@ from seclatch.output.printable_text import make_printable
 from seclatch.recording.files import recording_file
 
 if TYPE_CHECKING:
-    from seclatch.model.merge_recordings import ContainerGroup
+    from seclatch.model.recording.merge_recordings import ContainerGroup
     from seclatch.recording.files.merge_files import ByContainer
 
 

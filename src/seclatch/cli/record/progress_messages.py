@@ -11,7 +11,7 @@ from seclatch.output.printable_text import make_printable
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from seclatch.model.recording import Recording
+    from seclatch.model.recording.recording import Recording
 
 
 def print_sentences(lines: Iterable[str]) -> None:

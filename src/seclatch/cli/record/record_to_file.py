@@ -15,7 +15,7 @@ from seclatch.errors import SeclatchError
 
 if TYPE_CHECKING:
     from seclatch.model.pod import PodContainer
-    from seclatch.model.recording import Recording
+    from seclatch.model.recording.recording import Recording
     from seclatch.recording.ready.ready_condition import ReadyCondition
     from seclatch.recording.recorder import RecordOptions
 

@@ -12,12 +12,12 @@ import msgspec
 
 from seclatch.cli.shared.result_output import print_warnings, require_stdout
 from seclatch.errors import SeclatchError
-from seclatch.model.amendment import Amendment
-from seclatch.model.profile import format_comparisons
+from seclatch.model.profile.amendment import Amendment
+from seclatch.model.profile.profile import format_comparisons
 from seclatch.output.printable_text import clip_printable, make_printable
 
 if TYPE_CHECKING:
-    from seclatch.model.amendment import UnamendedCall
+    from seclatch.model.profile.amendment import UnamendedCall
     from seclatch.profile.amend.plan_amendment import AmendedProfile
     from seclatch.profile.amend.propose_rules import ProposedCall
     from seclatch.profile.amend.select_denials import DenialSources

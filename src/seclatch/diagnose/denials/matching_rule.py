@@ -11,8 +11,8 @@ from seclatch.filter.simulate import simulate_filter
 from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.profile import Profile, format_comparisons
-from seclatch.model.rule_match import find_matching_rules
+from seclatch.model.profile.profile import Profile, format_comparisons
+from seclatch.model.profile.rule_match import find_matching_rules
 from seclatch.model.seccomp_data import SeccompData
 from seclatch.model.syscall import Syscall
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile

@@ -22,7 +22,7 @@ from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import Segment, Trace, TracedProcess
 
 if TYPE_CHECKING:
-    from seclatch.model.profile import Profile
+    from seclatch.model.profile.profile import Profile
 
 _VERBS = {"create", "run", "exec", "start", "restore"}
 _MAX_SIZE = 8 << 20

@@ -22,7 +22,7 @@ from seclatch.errors import SeclatchError
 from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.capability import name_capabilities
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.profile.compile.resolve_profile import Host, narrow_profile
 from seclatch.profile.edit.allow_calls import ProfileEdit, edit_profile_text

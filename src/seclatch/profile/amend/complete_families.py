@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile, Rule
+from seclatch.model.profile.profile import Profile, Rule
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.amend.propose_rules import ALLOW, ProposedCall
 from seclatch.profile.curated.call_data import load_dangerous, load_families

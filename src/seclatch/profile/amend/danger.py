@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from seclatch.model.profile import Rule, list_alternatives
+from seclatch.model.profile.profile import Rule, list_alternatives
 from seclatch.profile.amend.denial_evidence import DenialEvidence
 from seclatch.profile.curated.call_data import load_dangerous
 from seclatch.profile.curated.kernel_cves import DangerousArgument, load_dangerous_arguments

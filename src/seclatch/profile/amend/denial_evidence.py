@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from seclatch.model.profile import MAX_ARGS
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
+from seclatch.model.seccomp_data import MAX_ARGS
 from seclatch.model.stage import Stage
 from seclatch.profile.generate.narrow_arguments import INT, MAPPERS, SELECTORS
 

@@ -18,7 +18,7 @@ from seclatch.model.denial_log import (
     WatchEvent,
     decode_line,
 )
-from seclatch.model.profile import MAX_ARGS
+from seclatch.model.seccomp_data import MAX_ARGS
 from seclatch.profile.amend.denial_evidence import DenialEvidence
 
 MAX_KINDS = 100_000

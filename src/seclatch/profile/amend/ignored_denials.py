@@ -16,7 +16,7 @@ from pathlib import Path
 from seclatch.errors import InputError
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall, parse_call
-from seclatch.model.profile import MAX_ARGS
+from seclatch.model.seccomp_data import MAX_ARGS
 from seclatch.profile.amend.denial_evidence import DenialEvidence, find_selector
 
 MAX_SIZE = 1 << 20

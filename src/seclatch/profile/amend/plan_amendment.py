@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from seclatch.model.action import ENOSYS, Action, ActionKind
-from seclatch.model.profile import Profile, Rule
-from seclatch.model.recording import Recording
+from seclatch.model.profile.profile import Profile, Rule
+from seclatch.model.recording.recording import Recording
 from seclatch.profile.amend.complete_families import complete_families
 from seclatch.profile.amend.denial_evidence import (
     DenialEvidence,

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from seclatch.model.action import ENOSYS, ActionKind
-from seclatch.model.amendment import AmendedCall, Kind, UnamendedCall
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile, Rule, format_comparisons
+from seclatch.model.profile.amendment import AmendedCall, Kind, UnamendedCall
+from seclatch.model.profile.profile import Profile, Rule, format_comparisons
 from seclatch.profile.amend.danger import find_danger
 from seclatch.profile.amend.denial_evidence import DenialEvidence, find_selector
 from seclatch.profile.amend.ignored_denials import IgnoredDenials

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from seclatch.errors import SeclatchError
-from seclatch.model.recording import Recording
-from seclatch.model.select_recording import has_container
+from seclatch.model.recording.recording import Recording
+from seclatch.model.recording.select_recording import has_container
 from seclatch.profile.amend.denial_evidence import DenialEvidence, list_recorded_denials
 from seclatch.profile.amend.denial_log_file import DenialLog, LoggedGroup
 

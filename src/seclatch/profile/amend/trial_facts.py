@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from seclatch.errors import SeclatchError
 from seclatch.model.denial_log import WatchEvent
-from seclatch.model.recorded_programs import list_executed
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recorded_programs import list_executed
+from seclatch.model.recording.recording import Recording
 from seclatch.profile.amend.denial_log_file import DenialLog, LoggedGroup, parse_time
 
 _MAX_NAMES = 20

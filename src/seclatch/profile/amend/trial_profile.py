@@ -15,7 +15,7 @@ from seclatch.model.action import ENOSYS, EPERM, Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import parse_action
 from seclatch.model.errno import parse_errno
-from seclatch.model.profile import Profile, Rule
+from seclatch.model.profile.profile import Profile, Rule
 from seclatch.profile.edit.profile_text import edit_text
 from seclatch.profile.meaning.compared_side import make_side
 from seclatch.profile.meaning.equivalence import MAX_COMPARISONS, find_differences

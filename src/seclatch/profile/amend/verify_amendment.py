@@ -8,8 +8,8 @@ from seclatch.errors import SeclatchError
 from seclatch.filter.simulate import simulate_filter
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.profile import MAX_ARGS, Profile
-from seclatch.model.seccomp_data import SeccompData
+from seclatch.model.profile.profile import Profile
+from seclatch.model.seccomp_data import MAX_ARGS, SeccompData
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.amend.denial_evidence import DenialEvidence
 from seclatch.profile.amend.propose_rules import ProposedCall

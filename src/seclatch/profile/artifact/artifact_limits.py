@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from seclatch.model.action import ActionKind, Operator
-from seclatch.model.profile import Arg, Profile, Rule, list_alternatives
+from seclatch.model.profile.profile import Arg, Profile, Rule, list_alternatives
 from seclatch.output.printable_text import clip_printable
 from seclatch.profile.meaning.clause import Clause
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seclatch.errors import InputError
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.profile.artifact.profile_artifact import join_problems, require_equal
 from seclatch.profile.export import kubernetes
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from seclatch.errors import InputError, SeclatchError
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.output.printable_text import clip_printable
 from seclatch.profile.artifact.artifact_limits import MAX_BYTES, list_violations
 from seclatch.profile.artifact.regroup_rules import regroup_rules

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.profile.profile import Arg, Profile, Rule
 from seclatch.profile.meaning.clause import Clause, list_overlaps
 from seclatch.profile.meaning.rule_meaning import read_meaning
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile, Rule
+from seclatch.model.profile.profile import Profile, Rule
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.resolve_profile import Host, list_kept_rules, narrow_profile
 from seclatch.profile.meaning.compared_side import stub_limits

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seclatch.model.action import Operator
-from seclatch.model.finding import Finding, Severity
-from seclatch.model.profile import MAX_ARGS, Arg, Rule, format_comparisons, list_alternatives
+from seclatch.model.profile.finding import Finding, Severity
+from seclatch.model.profile.profile import Arg, Rule, format_comparisons, list_alternatives
+from seclatch.model.seccomp_data import MAX_ARGS
 from seclatch.profile.checks.checked_profile import CheckedProfile
 from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.clause import Clause, cover_all

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from seclatch.errors import SeclatchError
 from seclatch.filter.verify import find_refusal
 from seclatch.model.filter import Filter
-from seclatch.model.finding import Finding, Severity
+from seclatch.model.profile.finding import Finding, Severity
 from seclatch.profile.checks.checked_profile import CheckedProfile
 from seclatch.profile.compile.compile_profile import compile_profile
 from seclatch.profile.compile.runtime_limits import Runtime, refuse_profile

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from seclatch.model import capability
 from seclatch.model.arch import Arch
-from seclatch.model.finding import Finding, Severity
-from seclatch.model.profile import Condition, Rule
+from seclatch.model.profile.finding import Finding, Severity
+from seclatch.model.profile.profile import Condition, Rule
 from seclatch.model.quoted_text import quote_text
 from seclatch.model.syscall import list_syscall_names, load_syscalls
 from seclatch.profile.checks.checked_profile import CheckedProfile

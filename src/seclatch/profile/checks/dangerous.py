@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seclatch.model.finding import Finding, Severity
+from seclatch.model.profile.finding import Finding, Severity
 from seclatch.profile.checks.checked_profile import CheckedProfile
 from seclatch.profile.curated.call_data import load_dangerous
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from seclatch.model.finding import Finding, Severity
+from seclatch.model.profile.finding import Finding, Severity
 from seclatch.model.quoted_text import quote_text
 from seclatch.profile.checks.checked_profile import CheckedProfile
 from seclatch.profile.parse import json_shapes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seclatch.model.finding import Finding, Severity
+from seclatch.model.profile.finding import Finding, Severity
 from seclatch.model.quoted_text import quote_text
 from seclatch.model.syscall import list_syscall_names, load_syscalls
 from seclatch.profile.checks.checked_profile import CheckedProfile

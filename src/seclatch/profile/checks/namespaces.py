@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import Arch
-from seclatch.model.finding import Finding, Severity
+from seclatch.model.profile.finding import Finding, Severity
 from seclatch.profile.checks.checked_profile import CheckedProfile
 
 CLONE_NEWUSER = 0x10000000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seclatch.model.action import ENOSYS, Action, ActionKind
-from seclatch.model.finding import Finding, Severity
+from seclatch.model.profile.finding import Finding, Severity
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.checks.checked_profile import CheckedProfile
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
-from seclatch.model.finding import Finding, Severity
-from seclatch.model.profile import MAX_ARGS, format_comparisons, list_alternatives
+from seclatch.model.profile.finding import Finding, Severity
+from seclatch.model.profile.profile import format_comparisons, list_alternatives
 from seclatch.model.quoted_text import quote_text
+from seclatch.model.seccomp_data import MAX_ARGS
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.checks.checked_profile import CheckedProfile
 from seclatch.profile.compile.runtime_limits import RUNC_UNKNOWN

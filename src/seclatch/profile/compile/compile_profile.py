@@ -20,7 +20,8 @@ import msgspec
 from seclatch.errors import SeclatchError
 from seclatch.model.action import Action, ActionKind
 from seclatch.model.arch import Arch
-from seclatch.model.profile import MAX_ARGS, Arg, Profile, format_comparisons, list_alternatives
+from seclatch.model.profile.profile import Arg, Profile, format_comparisons, list_alternatives
+from seclatch.model.seccomp_data import MAX_ARGS
 from seclatch.profile.compile import enosys_stub
 from seclatch.profile.compile.runtime_limits import Runtime, refuse_profile
 from seclatch.system import libseccomp

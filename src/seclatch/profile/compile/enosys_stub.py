@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import X32_BIT, Arch
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.system import libseccomp
 
 # <linux/bpf_common.h>

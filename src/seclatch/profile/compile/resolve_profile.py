@@ -12,7 +12,7 @@ from typing import Any
 
 from seclatch.model import errno
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Condition, Profile, Rule
+from seclatch.model.profile.profile import Condition, Profile, Rule
 from seclatch.profile.export import oci
 
 # What `arches` in a condition and the keys of archMap are compared with. Both engines call the

@@ -7,7 +7,7 @@ import enum
 from seclatch.errors import SeclatchError
 from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 
 
 class Runtime(enum.Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.profile.compile.resolve_profile import Engine
 from seclatch.profile.parse.default_documents import read_default
 from seclatch.profile.parse.load_profile import parse_profile

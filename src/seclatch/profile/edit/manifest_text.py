@@ -9,7 +9,7 @@ import yaml
 
 from seclatch.errors import InputError
 from seclatch.model.action import EPERM
-from seclatch.model.profile import Rule
+from seclatch.model.profile.profile import Rule
 from seclatch.output.yaml_edit import YamlText
 from seclatch.profile.export.oci import rule_document
 from seclatch.profile.parse.load_profile import read_raw

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seclatch.errors import InputError
-from seclatch.model.profile import Rule
+from seclatch.model.profile.profile import Rule
 from seclatch.output.json_array_edit import (
     append_elements,
     drop_key,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from seclatch.model.profile import Condition, Profile, Rule
+from seclatch.model.profile.profile import Condition, Profile, Rule
 from seclatch.model.quoted_text import quote_text
 from seclatch.profile.export import oci
 from seclatch.profile.export.written_profile import WrittenProfile, without_empty

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import cast
 
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.profile.export.written_profile import WrittenProfile
 
 # format -> its writer ("module:function", imported when asked for) and whether it has conditions

@@ -13,7 +13,8 @@ import yaml
 
 from seclatch.model.action import EPERM
 from seclatch.model.arch import Arch
-from seclatch.model.profile import MAX_ARGS, Profile, Rule
+from seclatch.model.profile.profile import Profile, Rule
+from seclatch.model.seccomp_data import MAX_ARGS
 from seclatch.profile.export import oci
 from seclatch.profile.export.written_profile import WrittenProfile
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from seclatch.model import errno
-from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.profile.profile import Arg, Profile, Rule
 from seclatch.profile.export.written_profile import WrittenProfile, without_empty
 
 

@@ -10,7 +10,7 @@ from seclatch.errors import SeclatchError
 from seclatch.model import errno
 from seclatch.model.action import Action, ActionKind, Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.profile.profile import Arg, Profile, Rule
 from seclatch.profile.export import oci
 from seclatch.profile.export.written_profile import WrittenProfile
 

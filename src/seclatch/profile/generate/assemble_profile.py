@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from seclatch.model.merge_recordings import merge_recordings
-from seclatch.model.profile import Profile
-from seclatch.model.recording import Recording
+from seclatch.model.profile.profile import Profile
+from seclatch.model.recording.merge_recordings import merge_recordings
+from seclatch.model.recording.recording import Recording
 from seclatch.model.scan import Scan
 from seclatch.model.stage import Stage
 from seclatch.profile.generate.complete_profile import (

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile, Rule
-from seclatch.model.profile_reasons import ReasonKind
+from seclatch.model.profile.profile import Profile, Rule
+from seclatch.model.profile.profile_reasons import ReasonKind
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.curated.call_data import (
     CallFamily,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from seclatch.model.profile import Profile, Rule
+from seclatch.model.profile.profile import Profile, Rule
 
 
 def derive_profile(profile: Profile, allow: Iterable[str], deny: Iterable[str]) -> Profile:

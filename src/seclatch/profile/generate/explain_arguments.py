@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, format_comparisons
-from seclatch.model.profile_reasons import ArgumentKind, ArgumentReason, LeftOutArgument
-from seclatch.model.recording import Recording
+from seclatch.model.profile.profile import Arg, format_comparisons
+from seclatch.model.profile.profile_reasons import ArgumentKind, ArgumentReason, LeftOutArgument
+from seclatch.model.recording.recording import Recording
 from seclatch.profile.curated.harmless_arguments import load_harmless_arguments
 from seclatch.profile.generate.assemble_profile import AssembledProfile
 from seclatch.profile.generate.narrow_arguments import INT

@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from seclatch.model.action import ENOSYS, Action, ActionKind
-from seclatch.model.profile import Arg, Profile
-from seclatch.model.profile_reasons import (
+from seclatch.model.profile.profile import Arg, Profile
+from seclatch.model.profile.profile_reasons import (
     CallReason,
     EnosysCall,
     LeftOutCall,
     ProfileReasons,
     ReasonKind,
 )
-from seclatch.model.recording import Recording
+from seclatch.model.recording.recording import Recording
 from seclatch.model.scan import Scan
 from seclatch.profile.curated.call_data import load_dangerous, load_fallbacks, load_recent
 from seclatch.profile.generate.assemble_profile import AssembledProfile

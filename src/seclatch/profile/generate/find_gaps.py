@@ -8,8 +8,8 @@ import msgspec
 
 from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import Arch
-from seclatch.model.call_matrix import list_entries
-from seclatch.model.recording import Recording
+from seclatch.model.recording.call_matrix import list_entries
+from seclatch.model.recording.recording import Recording
 from seclatch.model.scan import Scan
 from seclatch.model.stage import Stage
 from seclatch.profile.curated.call_data import load_dangerous, load_fallbacks

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from seclatch.model import errno
 from seclatch.model.action import ENOSYS, EPERM, ActionKind
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile, Rule
-from seclatch.model.recording import Recording
+from seclatch.model.profile.profile import Profile, Rule
+from seclatch.model.recording.recording import Recording
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.checks.old_and_new_calls import TWINS

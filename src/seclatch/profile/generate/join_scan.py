@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from seclatch.model.profile import Profile, Rule
+from seclatch.model.profile.profile import Profile, Rule
 from seclatch.model.scan import Scan
 from seclatch.profile.curated.call_data import load_dangerous
 

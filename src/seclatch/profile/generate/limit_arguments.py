@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 
 from seclatch.model.action import EPERM, Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Profile, Rule
-from seclatch.model.recording import Recording
+from seclatch.model.profile.profile import Arg, Profile, Rule
+from seclatch.model.recording.recording import Recording
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.curated.harmless_arguments import (
     HarmlessArguments,

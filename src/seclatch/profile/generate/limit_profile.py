@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile, Rule
+from seclatch.model.profile.profile import Profile, Rule
 from seclatch.profile.meaning import rule_meaning
 from seclatch.profile.meaning.merge_profiles import intersect_profiles
 

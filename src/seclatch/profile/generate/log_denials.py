@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from seclatch.model.profile import Profile
-from seclatch.model.recording import Recording
+from seclatch.model.profile.profile import Profile
+from seclatch.model.recording.recording import Recording
 
 _LOG = "SECCOMP_FILTER_FLAG_LOG"
 # SPEC_ALLOW is what runtimes choose for a profile without flags: with flags, only those hold. A

@@ -6,10 +6,10 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 
 from seclatch.errors import SeclatchError
-from seclatch.model.merge_recordings import identify_images
-from seclatch.model.origin import ContainerImage
-from seclatch.model.recorded_programs import list_executed
-from seclatch.model.recording import Recording
+from seclatch.model.recording.merge_recordings import identify_images
+from seclatch.model.recording.origin import ContainerImage
+from seclatch.model.recording.recorded_programs import list_executed
+from seclatch.model.recording.recording import Recording
 from seclatch.model.scan import Scan
 
 _MOST = 10

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from seclatch.model.action import Operator
-from seclatch.model.profile import Arg, Rule
-from seclatch.model.recording import RecordedArgument
+from seclatch.model.profile.profile import Arg, Rule
+from seclatch.model.recording.recording import RecordedArgument
 
 _ALLOW = "SCMP_ACT_ALLOW"
 

@@ -15,7 +15,7 @@ from importlib import resources
 import msgspec
 
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Condition, Profile, Rule
+from seclatch.model.profile.profile import Arg, Condition, Profile, Rule
 from seclatch.model.syscall import load_syscalls
 
 TARGETS = (Arch.X86_64, Arch.AARCH64, Arch.RISCV64)

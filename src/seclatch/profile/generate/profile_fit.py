@@ -6,12 +6,12 @@ import msgspec
 
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
-from seclatch.model.call_matrix import list_entries
 from seclatch.model.capability import name_capabilities
-from seclatch.model.fit_result import ProfileFit, ProfileSize
-from seclatch.model.profile import Profile
-from seclatch.model.profile_reasons import ProfileReasons
-from seclatch.model.recording import Recording
+from seclatch.model.profile.fit_result import ProfileFit, ProfileSize
+from seclatch.model.profile.profile import Profile
+from seclatch.model.profile.profile_reasons import ProfileReasons
+from seclatch.model.recording.call_matrix import list_entries
+from seclatch.model.recording.recording import Recording
 from seclatch.model.scan import Scan
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import load_syscalls

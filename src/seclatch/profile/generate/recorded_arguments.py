@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from seclatch.model.arch import Arch
-from seclatch.model.call_matrix import list_entries
-from seclatch.model.recording import Recording
+from seclatch.model.recording.call_matrix import list_entries
+from seclatch.model.recording.recording import Recording
 from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.clause import Clause
 from seclatch.profile.meaning.known_arguments import know_arguments

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from seclatch.model.arch import Arch
 from seclatch.model.capability import name_capabilities
-from seclatch.model.container_bounds import list_bounds
-from seclatch.model.profile import Profile
-from seclatch.model.recorded_bounds import RecordedBound
-from seclatch.model.recording import Recording
+from seclatch.model.profile.profile import Profile
+from seclatch.model.recording.container_bounds import list_bounds
+from seclatch.model.recording.recorded_bounds import RecordedBound
+from seclatch.model.recording.recording import Recording
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
 from seclatch.profile.curated.default_profiles import load_default
 from seclatch.profile.parse.default_documents import default_version

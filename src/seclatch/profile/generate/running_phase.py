@@ -13,14 +13,14 @@ from typing import TypeVar
 
 import msgspec
 
-from seclatch.model.recorded_roles import keep_role
-from seclatch.model.recording import (
+from seclatch.model.recording.recorded_roles import keep_role
+from seclatch.model.recording.recording import (
     RecordedArgument,
     RecordedCalls,
     RecordedDenial,
     Recording,
 )
-from seclatch.model.select_recording import drop_sessions
+from seclatch.model.recording.select_recording import drop_sessions
 
 _TO_THE_END = {
     "brk": "the C library gives memory back and takes more by it, and `seclatch tighten` demands it"

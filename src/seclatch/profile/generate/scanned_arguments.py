@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from seclatch.model.profile import Profile, Rule
+from seclatch.model.profile.profile import Profile, Rule
 from seclatch.model.scan import PassedArgument, Scan, ScannedProgram
 from seclatch.profile.curated.harmless_arguments import load_harmless_arguments
 from seclatch.profile.generate.narrow_arguments import (

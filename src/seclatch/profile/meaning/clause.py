@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from seclatch.model.action import Action, Operator
-from seclatch.model.profile import Arg, format_comparisons
+from seclatch.model.profile.profile import Arg, format_comparisons
 from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.sample_values import TooManyError, list_samples
 

@@ -12,8 +12,8 @@ from seclatch.filter.term import TooComplexError
 from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.profile import MAX_ARGS, Profile, Rule
-from seclatch.model.seccomp_data import ARGS, NUMBER, SeccompData
+from seclatch.model.profile.profile import Profile, Rule
+from seclatch.model.seccomp_data import ARGS, MAX_ARGS, NUMBER, SeccompData
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import compile_profile
 from seclatch.profile.compile.runtime_limits import Runtime

@@ -15,7 +15,7 @@ from seclatch.filter.diff_filters import diff_filters
 from seclatch.filter.term import TooComplexError
 from seclatch.model.action import Action
 from seclatch.model.arch import X32_BIT, Arch
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import UnendingError
 from seclatch.profile.meaning.clause import Clause

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from seclatch.model.action import Action
-from seclatch.model.profile import Arg
+from seclatch.model.profile.profile import Arg
 from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.clause import Clause
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from seclatch.filter.budget import BranchBudget
 from seclatch.model.action import Action
-from seclatch.model.profile import MAX_ARGS, Arg
+from seclatch.model.profile.profile import Arg
+from seclatch.model.seccomp_data import MAX_ARGS
 from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.clause import Clause, list_edge_points
 from seclatch.profile.meaning.sample_values import TooManyError, list_samples

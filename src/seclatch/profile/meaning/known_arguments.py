@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from seclatch.model.profile import Arg
+from seclatch.model.profile.profile import Arg
 from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.clause import Clause
 from seclatch.profile.meaning.rule_meaning import ProfileMeaning

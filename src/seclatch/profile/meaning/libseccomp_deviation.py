@@ -31,7 +31,7 @@ from seclatch.filter.term import TermFactory, TermTest, TooComplexError, evaluat
 from seclatch.model.action import Action, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.profile import Arg, Profile
+from seclatch.model.profile.profile import Arg, Profile
 from seclatch.model.seccomp_data import ARGS, NUMBER, SeccompData
 from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.profile.meaning import rule_comparison

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from seclatch.errors import SeclatchError
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.profile.profile import Arg, Profile, Rule
 from seclatch.profile.meaning.clause import Clause
 from seclatch.profile.meaning.clause_product import ClauseProduct
 from seclatch.profile.meaning.compared_side import ComparedSide, make_side

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from seclatch.filter.word_set import Cube, intersect_cubes, split_range
 from seclatch.model.action import Operator
-from seclatch.model.profile import Arg
+from seclatch.model.profile.profile import Arg
 
 MAX = (1 << 64) - 1
 

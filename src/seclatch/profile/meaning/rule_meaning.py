@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Profile, list_alternatives
+from seclatch.model.profile.profile import Arg, Profile, list_alternatives
 from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.clause import Clause, cover_all
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from seclatch.filter.word_set import Cube, Range, intersect_cubes, split_range
 from seclatch.model.action import Operator
-from seclatch.model.profile import Arg
+from seclatch.model.profile.profile import Arg
 from seclatch.profile.meaning import rule_comparison
 
 MAX_STEPS = 20_000

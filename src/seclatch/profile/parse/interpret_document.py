@@ -10,8 +10,9 @@ import msgspec
 from seclatch.model import errno
 from seclatch.model.action import ACTION_NAMES, DATA_MASK, Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile import FLAGS, MAX_ARGS, Arg, Condition, Profile, Rule
+from seclatch.model.profile.profile import FLAGS, Arg, Condition, Profile, Rule
 from seclatch.model.quoted_text import quote_text, shorten_text
+from seclatch.model.seccomp_data import MAX_ARGS
 from seclatch.profile.parse import json_shapes
 from seclatch.profile.parse.suggest_keyword import suggest_nearest
 from seclatch.profile.parse.text_position import FormatError, Path

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seclatch.model.document_kind import name_document
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.model.quoted_text import quote_text
 from seclatch.profile.parse import json_shapes, profile_source, text_position
 from seclatch.profile.parse.interpret_document import interpret_document

@@ -9,7 +9,7 @@ from seclatch.filter import decode
 from seclatch.filter.decompile import decompile_filter, find_compared_arches
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.profile.parse.profile_source import ProfileSource
 
 

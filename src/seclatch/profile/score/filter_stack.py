@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from seclatch.model.profile import Profile
+from seclatch.model.profile.profile import Profile
 from seclatch.profile.curated.kernel_cves import CveCall
 from seclatch.profile.meaning.known_arguments import know_arguments
 from seclatch.profile.meaning.rule_meaning import ProfileMeaning

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from seclatch.model.continue_recording import continue_recording
-from seclatch.model.origin import ContainerImage
-from seclatch.model.recording import Recording
+from seclatch.model.recording.continue_recording import continue_recording
+from seclatch.model.recording.origin import ContainerImage
+from seclatch.model.recording.recording import Recording
 from seclatch.recording.annotated.annotation import AnnotationRequest
 from seclatch.recording.annotated.running_state import ContainerIdentity, identify_container
 from seclatch.recording.attribution.attribution import restrict_trace

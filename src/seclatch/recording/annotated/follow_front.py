@@ -10,8 +10,8 @@ from dataclasses import replace
 import msgspec
 
 from seclatch.errors import SeclatchError
-from seclatch.model.origin import ContainerImage
 from seclatch.model.pod import PodContainer
+from seclatch.model.recording.origin import ContainerImage
 from seclatch.recording.annotated.annotation import MAX_SIZE, read_annotation
 from seclatch.recording.annotated.container_recording import ContainerRecording
 from seclatch.recording.annotated.forked_tasks import ForkedTask, TaskQueue

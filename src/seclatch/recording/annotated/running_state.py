@@ -14,8 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from seclatch.model.origin import ContainerImage
 from seclatch.model.pod import PodContainer
+from seclatch.model.recording.origin import ContainerImage
 from seclatch.output.result_file import replace_file
 from seclatch.recording.annotated.spool import STATE_PREFIX, STATE_SUFFIX
 from seclatch.system import procfs

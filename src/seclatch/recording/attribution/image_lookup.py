@@ -17,7 +17,7 @@ from seclatch.recording.trace.trace import Trace
 if TYPE_CHECKING:
     import subprocess
 
-    from seclatch.model.origin import ContainerImage
+    from seclatch.model.recording.origin import ContainerImage
 
 _VERBS = {"run", "start", "restart", "exec", "create", "container", "task", "tasks", "t"}
 _MAX_QUERIES = 32
@@ -120,7 +120,7 @@ class ImageLookup:
         return {number: image for number, image in found.items() if image is not None}
 
     def _parse_image(self, process: subprocess.Popen[bytes]) -> ContainerImage | None:
-        from seclatch.model.origin import ContainerImage
+        from seclatch.model.recording.origin import ContainerImage
 
         text = _read_answer(process)
         if self._client is None or not text:

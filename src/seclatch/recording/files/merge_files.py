@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seclatch.errors import InputError
-from seclatch.model.merge_recordings import (
+from seclatch.model.recording.merge_recordings import (
     ContainerGroup,
     identify_containers,
     merge_recordings,
 )
-from seclatch.model.recording import Recording
-from seclatch.model.recording_sums import RecordingSums
+from seclatch.model.recording.recording import Recording
+from seclatch.model.recording.recording_sums import RecordingSums
 from seclatch.recording.files import recording_file
 from seclatch.recording.files.select_recordings import without_sessions
 from seclatch.system import gc_pause

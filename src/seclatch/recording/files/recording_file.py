@@ -15,8 +15,8 @@ import msgspec
 from seclatch.data import DATA
 from seclatch.errors import InputError, SeclatchError
 from seclatch.model.document_kind import GZIP, name_content
-from seclatch.model.recording import SCHEMA, Recording
-from seclatch.model.recording_sums import RecordingSums
+from seclatch.model.recording.recording import SCHEMA, Recording
+from seclatch.model.recording.recording_sums import RecordingSums
 from seclatch.output import result_file as file
 from seclatch.recording.files.validate_recording import find_fault
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from seclatch.errors import InputError, SeclatchError
-from seclatch.model.recording import Recording
-from seclatch.model.recording_sums import RecordingSums
-from seclatch.model.select_recording import drop_sessions, has_container, keep_container
+from seclatch.model.recording.recording import Recording
+from seclatch.model.recording.recording_sums import RecordingSums
+from seclatch.model.recording.select_recording import drop_sessions, has_container, keep_container
 from seclatch.recording.files import recording_file
 
 _Kind = TypeVar("_Kind", Recording, RecordingSums)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from seclatch.model.arch import Arch
-from seclatch.model.recording import (
+from seclatch.model.recording.recording import (
     RecordedArgument,
     RecordedCalls,
     RecordedDenial,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from seclatch.model import recording as model
+from seclatch.model.recording import recording as model
 from seclatch.model.stage import Stage
 from seclatch.recording.trace.numbering import NumberedTrace
 from seclatch.recording.trace.syscall_names import SyscallNames

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from seclatch.model import recording as model
-from seclatch.model.origin import ContainerImage
 from seclatch.model.pod import PodContainer
+from seclatch.model.recording import recording as model
+from seclatch.model.recording.origin import ContainerImage
 from seclatch.recording.trace.assign_stages import EnteredSession
 from seclatch.recording.trace.numbering import NumberedTrace
 from seclatch.recording.trace.run_metadata import RunMetadata

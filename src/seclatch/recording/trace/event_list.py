@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from seclatch.model import recording as model
+from seclatch.model.recording import recording as model
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.numbering import NumberedTrace
 from seclatch.recording.trace.syscall_names import SyscallNames

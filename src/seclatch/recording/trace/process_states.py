@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from seclatch.model.process_context import (
+from seclatch.model.recording.process_context import (
     CapabilitySets,
     ContextChange,
     NamespaceInodes,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from seclatch.model.process_role import SETTLE_SECONDS
+from seclatch.model.recording.process_role import SETTLE_SECONDS
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import CallKey, Segment, SegmentCounts, Trace
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from seclatch.model.process_role import SETTLE_SECONDS, WORKER, fits_role, name_role
-from seclatch.model.recording import RecordedRole, RoleArgument, RoleCalls
+from seclatch.model.recording.process_role import SETTLE_SECONDS, WORKER, fits_role, name_role
+from seclatch.model.recording.recording import RecordedRole, RoleArgument, RoleCalls
 from seclatch.model.stage import Stage
 from seclatch.recording.trace.assign_stages import find_image
 from seclatch.recording.trace.numbering import NumberedTrace

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from seclatch.model.origin import ContainerImage
 from seclatch.model.pod import PodContainer
+from seclatch.model.recording.origin import ContainerImage
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from seclatch.model.origin import Software
+from seclatch.model.recording.origin import Software
 from seclatch.model.stage import Stage
 from seclatch.system.cache import read_cached, write_cached
 

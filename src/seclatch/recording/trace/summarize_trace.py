@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import UTC
 from pathlib import PurePosixPath
 
-from seclatch.model import recording as model
 from seclatch.model.arch import Arch
-from seclatch.model.origin import Software
+from seclatch.model.recording import recording as model
+from seclatch.model.recording.origin import Software
 from seclatch.recording.trace.assign_stages import assign_stages
 from seclatch.recording.trace.call_counts import (
     count_lost,

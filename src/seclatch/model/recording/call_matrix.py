@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from seclatch.model.recording import RecordedCalls, RecordedDenial, Recording
+from seclatch.model.recording.recording import RecordedCalls, RecordedDenial, Recording
 from seclatch.model.stage import Stage
 
 BOOT, RUNNING = "boot", "running"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from seclatch.model.recorded_bounds import RecordedBound
-from seclatch.model.recording import Recording
-from seclatch.model.recording_sums import RecordingSums
+from seclatch.model.recording.recorded_bounds import RecordedBound
+from seclatch.model.recording.recording import Recording
+from seclatch.model.recording.recording_sums import RecordingSums
 from seclatch.model.stage import Stage
 
 

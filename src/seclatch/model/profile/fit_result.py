@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from seclatch.model.profile_reasons import ProfileReasons
+from seclatch.model.profile.profile_reasons import ProfileReasons
 
 
 class ProfileSize(msgspec.Struct, frozen=True, kw_only=True):

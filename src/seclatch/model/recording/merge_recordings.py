@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import NamedTuple
 
-from seclatch.model.container_bounds import drop_equal, list_bounds
-from seclatch.model.executed_programs import ExecutedProgram
-from seclatch.model.origin import ContainerImage, Software
-from seclatch.model.recorded_bounds import RecordedBound
-from seclatch.model.recorded_programs import list_executed
-from seclatch.model.recorded_roles import merge_roles
-from seclatch.model.recording import (
+from seclatch.model.recording.container_bounds import drop_equal, list_bounds
+from seclatch.model.recording.executed_programs import ExecutedProgram
+from seclatch.model.recording.origin import ContainerImage, Software
+from seclatch.model.recording.recorded_bounds import RecordedBound
+from seclatch.model.recording.recorded_programs import list_executed
+from seclatch.model.recording.recorded_roles import merge_roles
+from seclatch.model.recording.recording import (
     DeniedArgument,
     LostCounts,
     ReadyMark,
@@ -28,7 +28,7 @@ from seclatch.model.recording import (
     RecordedRole,
     Recording,
 )
-from seclatch.model.recording_sums import RecordingSums
+from seclatch.model.recording.recording_sums import RecordingSums
 from seclatch.model.stage import Stage
 
 _ORDER = {stage.value: number for number, stage in enumerate(Stage)}

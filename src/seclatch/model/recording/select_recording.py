@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from seclatch.model.recording import (
+from seclatch.model.recording.recording import (
     RecordedContainer,
     RecordedSession,
     Recording,
     list_container_names,
 )
-from seclatch.model.recording_sums import RecordingSums
+from seclatch.model.recording.recording_sums import RecordingSums
 
 _MIN_ID_LENGTH = 3
 

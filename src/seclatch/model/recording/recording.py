@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from seclatch.model.executed_programs import ExecutedProgram
-from seclatch.model.origin import ContainerImage, Software
 from seclatch.model.pod import PodContainer
-from seclatch.model.process_context import ContextChange, ProcessContext
-from seclatch.model.recorded_bounds import RecordedBound
+from seclatch.model.recording.executed_programs import ExecutedProgram
+from seclatch.model.recording.origin import ContainerImage, Software
+from seclatch.model.recording.process_context import ContextChange, ProcessContext
+from seclatch.model.recording.recorded_bounds import RecordedBound
 
 SCHEMA = 1
 """Version of the format; it changes when a field changes its meaning or is removed."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Profile, Rule, list_alternatives
+from seclatch.model.profile.profile import Arg, Profile, Rule, list_alternatives
 from seclatch.model.syscall import Syscall
 
 Args = Sequence[int | None]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from seclatch.model.executed_programs import ExecutedProgram
-from seclatch.model.origin import ContainerImage, Software
-from seclatch.model.process_context import ProcessContext
-from seclatch.model.recorded_bounds import RecordedBound
-from seclatch.model.recording import (
+from seclatch.model.recording.executed_programs import ExecutedProgram
+from seclatch.model.recording.origin import ContainerImage, Software
+from seclatch.model.recording.process_context import ProcessContext
+from seclatch.model.recording.recorded_bounds import RecordedBound
+from seclatch.model.recording.recording import (
     DeniedArgument,
     LostCounts,
     ReadyMark,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from seclatch.model.duration import read_duration
-from seclatch.model.executed_programs import ExecutedProgram
-from seclatch.model.merge_recordings import merge_recordings
-from seclatch.model.recording import ReadyMark, Recording
-from seclatch.model.recording_sums import RecordingSums
+from seclatch.model.recording.executed_programs import ExecutedProgram
+from seclatch.model.recording.merge_recordings import merge_recordings
+from seclatch.model.recording.recording import ReadyMark, Recording
+from seclatch.model.recording.recording_sums import RecordingSums
 
 _KINDS = ("accept", "command", "healthy", "listen", "log", "mark", "notify")
 """Conditions of `record --ready`, but for times and commands; `mark` is by hand."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from seclatch.model.process_role import fits_role
-from seclatch.model.recording import (
+from seclatch.model.recording.process_role import fits_role
+from seclatch.model.recording.recording import (
     RecordedArgument,
     RecordedCalls,
     RecordedRole,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from seclatch.model.executed_programs import ExecutedProgram
-from seclatch.model.recording import Recording
-from seclatch.model.recording_sums import RecordingSums
+from seclatch.model.recording.executed_programs import ExecutedProgram
+from seclatch.model.recording.recording import Recording
+from seclatch.model.recording.recording_sums import RecordingSums
 from seclatch.model.stage import Stage
 
 

@@ -12,8 +12,8 @@ from datetime import datetime
 
 import msgspec
 
-from seclatch.model.recorded_roles import merge_roles
-from seclatch.model.recording import (
+from seclatch.model.recording.recorded_roles import merge_roles
+from seclatch.model.recording.recording import (
     LostCounts,
     RecordedArgument,
     RecordedContainer,

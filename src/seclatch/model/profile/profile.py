@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 from seclatch.model.action import Action, Operator
 from seclatch.model.arch import Arch
 
-MAX_ARGS = 6
-"""A system call has at most six arguments (struct seccomp_data)."""
-
 FLAGS = (
     "SECCOMP_FILTER_FLAG_TSYNC",
     "SECCOMP_FILTER_FLAG_LOG",
