@@ -100,7 +100,12 @@ MAY_IMPORT = {
         "recording.annotated"
     ),
     "demo": "",
-    "report": "model model.recording model.profile output",
+    "report.tables": "model model.recording output",
+    "report.document": "model model.recording model.profile report.tables",
+    "report.timeline": "model model.recording report.document",
+    "report": (
+        "model model.recording model.profile output report.tables report.document report.timeline"
+    ),
     "diagnose.evidence": (
         "model model.profile system runtime scan.image profile.parse profile.export recording "
         "recording.trace recording.attribution recording.backends.bpf"
@@ -147,7 +152,7 @@ MAY_IMPORT = {
         "profile.amend process recording.files scan cli.shared"
     ),
     "cli.filter": (
-        "model output report filter process profile.parse profile.compile profile.meaning "
+        "model output report.tables filter process profile.parse profile.compile profile.meaning "
         "profile.export cli.shared cli.profile"
     ),
     "cli.record": (
@@ -158,11 +163,11 @@ MAY_IMPORT = {
     "cli.install_service": "engines process watch.targets cli.shared",
     "cli.uninstall_service": "engines cli.shared",
     "cli": (
-        "model model.recording model.profile output report apply demo tighten diagnose "
-        "diagnose.evidence recording engines host process runtime registry fleet profile "
-        "profile.parse profile.artifact profile.meaning profile.compile profile.generate "
-        "profile.export profile.amend recording.files scan scan.analysis scan.image scan.summary "
-        "watch watch.sources watch.targets agent cli.shared cli.record"
+        "model model.recording model.profile output report report.tables report.document apply "
+        "demo tighten diagnose diagnose.evidence recording engines host process runtime registry "
+        "fleet profile profile.parse profile.artifact profile.meaning profile.compile "
+        "profile.generate profile.export profile.amend recording.files scan scan.analysis "
+        "scan.image scan.summary watch watch.sources watch.targets agent cli.shared cli.record"
     ),
 }
 

@@ -7,8 +7,8 @@ from html import escape
 
 from seclatch.output.printable_text import make_printable
 from seclatch.report.compose_report import compose_report
-from seclatch.report.report_document import Report, Start
-from seclatch.report.timeline_chart import ChartRow, TimelineChart, lay_out_chart
+from seclatch.report.document.report_document import Report, Start
+from seclatch.report.timeline.timeline_chart import ChartRow, TimelineChart, lay_out_chart
 from tools.docs.lab import STRICT, Lab
 from tools.docs.listings import maker
 from tools.docs.pages import DOCS

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from seclatch.model.recording.recording import Recording
 from seclatch.model.stage import Stage
-from seclatch.report.process_history import FILTERED, UNFILTERED, make_histories
-from seclatch.report.process_names import name_process
-from seclatch.report.timeline_lanes import list_ancestors
+from seclatch.report.document.process_history import FILTERED, UNFILTERED, make_histories
+from seclatch.report.document.process_names import name_process
+from seclatch.report.timeline.timeline_lanes import list_ancestors
 from tests.latch.oci import created, running
 from tools.docs.lab import Lab, bare
 

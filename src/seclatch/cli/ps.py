@@ -116,7 +116,7 @@ def _once(
 ) -> bool:
     from seclatch.process.process_selection import describe_absence, select_processes
     from seclatch.process.process_snapshot import take_snapshot
-    from seclatch.report import process_table as report
+    from seclatch.report.tables import process_table as report
 
     view = take_snapshot(wish)
     chosen = select_processes(view.processes, selection)

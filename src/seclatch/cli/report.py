@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seclatch.model.profile.fit_result import ProfileFit
     from seclatch.model.recording.recording import Recording
     from seclatch.model.scan import Scan
-    from seclatch.report.report_document import Report
+    from seclatch.report.document.report_document import Report
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

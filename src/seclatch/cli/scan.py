@@ -125,7 +125,7 @@ def command(
     """
     from seclatch.cli.shared.result_output import write_result
     from seclatch.errors import SeclatchError
-    from seclatch.report import scan_tables as report
+    from seclatch.report.tables import scan_tables as report
 
     if why is not None:
         _require_call(why)
@@ -214,7 +214,7 @@ def _require_call(name: str) -> None:
 def _table(found: Scan) -> None:
     from rich.console import Console
 
-    from seclatch.report import scan_tables as report
+    from seclatch.report.tables import scan_tables as report
 
     report.show_scan(found, Console(highlight=False, soft_wrap=True))
 

@@ -33,7 +33,7 @@ def command(by: str, as_json: bool, file: Path) -> None:
     from seclatch.cli.shared.result_output import require_stdout
     from seclatch.recording.files import recording_file
     from seclatch.report import recording_progress
-    from seclatch.report import recording_tables as report
+    from seclatch.report.tables import recording_tables as report
 
     require_stdout()
     recording = recording_file.read_recording(file)

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 from seclatch.errors import SeclatchError
+from seclatch.report.document.report_document import Report
 from seclatch.report.html_page import render_card
-from seclatch.report.report_document import Report
 from seclatch.report.share_card import HEIGHT, WIDTH
 
 _SECONDS = 60

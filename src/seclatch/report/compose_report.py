@@ -8,13 +8,13 @@ from seclatch.model.profile.fit_result import ProfileFit
 from seclatch.model.recording.origin import Software
 from seclatch.model.recording.recording import Recording
 from seclatch.model.scan import Scan
-from seclatch.report.container_starts import list_starts
-from seclatch.report.process_history import make_histories
-from seclatch.report.process_tree import list_nodes
-from seclatch.report.recording_gaps import describe_gaps
-from seclatch.report.report_document import Report, Summary, Timeline
-from seclatch.report.syscall_matrix import make_matrix
-from seclatch.report.timeline_lanes import choose_lanes
+from seclatch.report.document.container_starts import list_starts
+from seclatch.report.document.process_history import make_histories
+from seclatch.report.document.process_tree import list_nodes
+from seclatch.report.document.recording_gaps import describe_gaps
+from seclatch.report.document.report_document import Report, Summary, Timeline
+from seclatch.report.document.syscall_matrix import make_matrix
+from seclatch.report.timeline.timeline_lanes import choose_lanes
 from seclatch.version import __version__
 
 

@@ -13,11 +13,11 @@ from markupsafe import Markup
 
 from seclatch.model.stage import Stage
 from seclatch.output.printable_text import make_printable
-from seclatch.report import process_names
-from seclatch.report.report_document import Report
+from seclatch.report.document import process_names
+from seclatch.report.document.report_document import Report
+from seclatch.report.document.syscall_matrix import NEEDS, show_scan_verdict
 from seclatch.report.share_card import headline, lay_out_card
-from seclatch.report.syscall_matrix import NEEDS, show_scan_verdict
-from seclatch.report.timeline_chart import lay_out_chart
+from seclatch.report.timeline.timeline_chart import lay_out_chart
 
 MAX_TEXT = 8192
 """Characters of one text at most: a file may say anything, and a page must stay a page."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from seclatch.report.report_document import Lane, Report
+from seclatch.report.document.report_document import Lane, Report
 
 _MICROSECONDS = 1e6
 

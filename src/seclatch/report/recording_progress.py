@@ -11,7 +11,7 @@ from seclatch.model.recording.recording import (
     RecordedProcess,
     Recording,
 )
-from seclatch.report.recording_gaps import describe_gaps
+from seclatch.report.document.recording_gaps import describe_gaps
 
 
 class ProgressFollower:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from seclatch.model.profile.fit_result import ProfileFit, ProfileSize
 from seclatch.output.printable_text import make_printable
-from seclatch.report.process_names import command_line, format_duration, list_some
-from seclatch.report.report_document import Report, Section, Start
+from seclatch.report.document.process_names import command_line, format_duration, list_some
+from seclatch.report.document.report_document import Report, Section, Start
 
 WIDTH, HEIGHT, MARGIN = 1200, 630, 56
 _INNER = WIDTH - 2 * MARGIN

@@ -14,12 +14,17 @@ from rich.table import Table
 from seclatch.model.profile.fit_result import ProfileFit, ProfileSize
 from seclatch.model.profile.profile_reasons import ProfileReasons
 from seclatch.output.printable_text import make_printable
-from seclatch.report.full_width_table import print_whole
-from seclatch.report.process_history import FILTERED, SUSPENDED, UNFILTERED
-from seclatch.report.process_names import command_line, describe_ending, format_duration, list_some
-from seclatch.report.report_document import Line, Node, Report, Start
-from seclatch.report.syscall_matrix import NEEDS, show_scan_verdict
-from seclatch.report.timeline_chart import lay_out_chart
+from seclatch.report.document.process_history import FILTERED, SUSPENDED, UNFILTERED
+from seclatch.report.document.process_names import (
+    command_line,
+    describe_ending,
+    format_duration,
+    list_some,
+)
+from seclatch.report.document.report_document import Line, Node, Report, Start
+from seclatch.report.document.syscall_matrix import NEEDS, show_scan_verdict
+from seclatch.report.tables.full_width_table import print_whole
+from seclatch.report.timeline.timeline_chart import lay_out_chart
 
 TONES = {UNFILTERED: ("░", ""), SUSPENDED: ("▒", "yellow"), FILTERED: ("█", "green")}
 GLYPHS = {

@@ -3,9 +3,9 @@ from __future__ import annotations
 import msgspec
 
 from seclatch.model.recording.recording import Recording
-from seclatch.report.container_starts import list_starts
-from seclatch.report.process_history import make_histories
-from seclatch.report.report_document import Start
+from seclatch.report.document.container_starts import list_starts
+from seclatch.report.document.process_history import make_histories
+from seclatch.report.document.report_document import Start
 from tests.unit.report.starts import start
 
 

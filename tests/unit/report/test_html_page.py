@@ -14,8 +14,8 @@ from seclatch.output.printable_text import make_printable
 from seclatch.profile.generate.profile_fit import fit_profile
 from seclatch.profile.parse.load_profile import parse_profile
 from seclatch.report.compose_report import compose_report
+from seclatch.report.document.report_document import Report, make_schema
 from seclatch.report.html_page import render_page
-from seclatch.report.report_document import Report, make_schema
 from seclatch.report.terminal_report import render_report as render_text
 from tests.examples import examples
 from tests.unit.recordings import calls, recording, recordings

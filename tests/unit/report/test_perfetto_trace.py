@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from seclatch.report.compose_report import compose_report
+from seclatch.report.document.report_document import Report
 from seclatch.report.perfetto_trace import write_trace
-from seclatch.report.report_document import Report
 from tests.unit.report.starts import start
 
 

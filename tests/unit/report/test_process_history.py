@@ -3,8 +3,8 @@ from __future__ import annotations
 import msgspec
 
 from seclatch.model.recording.process_context import ContextChange, ProcessContext
-from seclatch.report.container_starts import list_starts
-from seclatch.report.process_history import FILTERED, SUSPENDED, UNFILTERED, make_histories
+from seclatch.report.document.container_starts import list_starts
+from seclatch.report.document.process_history import FILTERED, SUSPENDED, UNFILTERED, make_histories
 from tests.unit.report.starts import crowd, event, process, start
 
 

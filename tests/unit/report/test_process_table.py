@@ -12,7 +12,12 @@ from seclatch.model.process import (
 )
 from seclatch.model.stage import Stage
 from seclatch.process.process_selection import ProcessSelection, select_processes
-from seclatch.report.process_table import list_flat, list_tree, make_table_document, show_table
+from seclatch.report.tables.process_table import (
+    list_flat,
+    list_tree,
+    make_table_document,
+    show_table,
+)
 
 HOSTILE = "\x1b[31mred\n9  program"
 

@@ -8,8 +8,8 @@ from seclatch.model.recording.process_context import (
     NamespaceInodes,
     ProcessContext,
 )
-from seclatch.report.process_history import make_histories
-from seclatch.report.process_tree import list_facts, list_nodes
+from seclatch.report.document.process_history import make_histories
+from seclatch.report.document.process_tree import list_facts, list_nodes
 from tests.unit.report.starts import start
 
 ZERO = "0" * 16

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from seclatch.report.compose_report import compose_report
+from seclatch.report.document.syscall_matrix import make_matrix, show_scan_verdict
 from seclatch.report.html_page import render_page
-from seclatch.report.syscall_matrix import make_matrix, show_scan_verdict
 from seclatch.report.terminal_report import render_report as render_text
 from tests.unit.report.starts import scan, start
 

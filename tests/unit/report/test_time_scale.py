@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.report.time_scale import MAGNIFIED, TimeScale
+from seclatch.report.timeline.time_scale import MAGNIFIED, TimeScale
 
 TIMES = st.lists(st.floats(0, 1e6), max_size=30)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.report.timeline_chart import LABEL, PHONE_LABEL, ChartRuler, _in_rows
+from seclatch.report.timeline.timeline_chart import LABEL, PHONE_LABEL, ChartRuler, _in_rows
 
 _PLACE = st.floats(0, 100).map(lambda x: round(x, 2))
 

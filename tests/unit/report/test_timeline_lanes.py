@@ -3,10 +3,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from seclatch.model.recording.recording import ReadyMark
-from seclatch.report.lane_marks import MAX_MARKS
-from seclatch.report.process_history import make_histories
-from seclatch.report.process_tree import MAX_NODES, list_nodes
-from seclatch.report.timeline_lanes import MAX_LANES, MAX_SHARED, choose_lanes
+from seclatch.report.document.process_history import make_histories
+from seclatch.report.document.process_tree import MAX_NODES, list_nodes
+from seclatch.report.timeline.lane_marks import MAX_MARKS
+from seclatch.report.timeline.timeline_lanes import MAX_LANES, MAX_SHARED, choose_lanes
 from tests.unit.report.starts import crowd, event, image, process, start
 
 

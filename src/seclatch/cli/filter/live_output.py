@@ -28,7 +28,7 @@ from seclatch.profile.export import oci
 from seclatch.profile.export.formats import write
 from seclatch.profile.meaning.diff_profiles import report_difference
 from seclatch.profile.parse.profile_source import read_source
-from seclatch.report.process_table import describe_layer, show_container
+from seclatch.report.tables.process_table import describe_layer, show_container
 
 _BOTH = (Runtime.RUNC, Runtime.CRUN)
 _STALE = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seclatch.model.recording.recording import Recording
-from seclatch.report.process_names import format_duration
+from seclatch.report.document.process_names import format_duration
 
 _LISTED = 3
 

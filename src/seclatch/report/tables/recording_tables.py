@@ -28,7 +28,7 @@ from seclatch.model.recording.call_matrix import (
 from seclatch.model.recording.recording import RecordedProcess, Recording
 from seclatch.model.stage import Stage
 from seclatch.output.printable_text import make_printable
-from seclatch.report.full_width_table import print_whole
+from seclatch.report.tables.full_width_table import print_whole
 
 MAX_TITLE = 200
 

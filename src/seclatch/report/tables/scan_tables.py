@@ -10,7 +10,7 @@ from rich.table import Table
 
 from seclatch.model.scan import Scan, ScannedProgram
 from seclatch.output.printable_text import make_printable
-from seclatch.report.full_width_table import print_whole
+from seclatch.report.tables.full_width_table import print_whole
 
 
 def show_scan(scan: Scan, console: Console) -> None:

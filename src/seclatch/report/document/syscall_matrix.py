@@ -8,8 +8,8 @@ from seclatch.model.recording import call_matrix as counted
 from seclatch.model.recording.recording import Recording
 from seclatch.model.scan import Scan
 from seclatch.model.stage import Stage
-from seclatch.report.recording_tables import describe_phases
-from seclatch.report.report_document import Line, Matrix
+from seclatch.report.document.report_document import Line, Matrix
+from seclatch.report.tables.recording_tables import describe_phases
 
 UNDER, PROGRAM = Stage.FILTERED_INIT.value, Stage.PROGRAM.value
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seclatch.report.process_history import ProcessHistory
-from seclatch.report.process_names import describe_ending
-from seclatch.report.report_document import Mark
+from seclatch.report.document.process_history import ProcessHistory
+from seclatch.report.document.process_names import describe_ending
+from seclatch.report.document.report_document import Mark
 
 MAX_MARKS = 40
 """Marks of a lane at most: what happened to its filters, denials and the end before all else."""

@@ -7,9 +7,9 @@ from pathlib import PurePosixPath
 from seclatch.model.recording.call_matrix import list_entries
 from seclatch.model.recording.recording import RecordedContainer, RecordedSession, Recording
 from seclatch.model.stage import Stage
-from seclatch.report.process_history import FILTERED, SUSPENDED, UNFILTERED, ProcessHistory
-from seclatch.report.process_names import command_line, list_some
-from seclatch.report.report_document import Section, Start
+from seclatch.report.document.process_history import FILTERED, SUSPENDED, UNFILTERED, ProcessHistory
+from seclatch.report.document.process_names import command_line, list_some
+from seclatch.report.document.report_document import Section, Start
 
 INIT, UNDER, PROGRAM = Stage.INIT.value, Stage.FILTERED_INIT.value, Stage.PROGRAM.value
 

@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from seclatch.model.recording.recording import Recording
 from seclatch.model.stage import Stage
-from seclatch.report.lane_marks import make_marks
-from seclatch.report.process_history import ProcessHistory
-from seclatch.report.process_names import STAGE_LINE, name_process
-from seclatch.report.report_document import Lane, Mark, Span
+from seclatch.report.document.process_history import ProcessHistory
+from seclatch.report.document.process_names import STAGE_LINE, name_process
+from seclatch.report.document.report_document import Lane, Mark, Span
+from seclatch.report.timeline.lane_marks import make_marks
 
 MAX_LANES = 24
 MAX_CHAINS = 4

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from seclatch.model.recording.process_context import NamespaceInodes, ProcessContext
 from seclatch.model.recording.recording import RecordedProcess, Recording
-from seclatch.report.process_history import ProcessHistory
-from seclatch.report.report_document import Node
+from seclatch.report.document.process_history import ProcessHistory
+from seclatch.report.document.report_document import Node
 
 MAX_NODES = 300
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from seclatch.model.recording.recording import RecordedEvent, RecordedProcess, Recording
-from seclatch.report.report_document import Span
+from seclatch.report.document.report_document import Span
 
 UNFILTERED, SUSPENDED, FILTERED = "unfiltered", "suspended", "filtered"
 

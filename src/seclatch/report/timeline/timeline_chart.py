@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seclatch.report.process_names import format_duration
-from seclatch.report.report_document import Lane, Report, Start
-from seclatch.report.time_scale import TimeScale
+from seclatch.report.document.process_names import format_duration
+from seclatch.report.document.report_document import Lane, Report, Start
+from seclatch.report.timeline.time_scale import TimeScale
 
 TICKS = 7
 MIN_WIDTH = 0.25
