@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from seclatch.filter.boundary_calls import list_boundary_calls
+from seclatch.filter.classic_bpf.simulate import simulate_filter
+from seclatch.filter.classic_bpf.verify import find_refusal
 from seclatch.filter.decompile import decompile_filter
 from seclatch.filter.disassemble import disassemble_filter
 from seclatch.filter.evaluate_calls import CallEvaluator
-from seclatch.filter.simulate import simulate_filter
-from seclatch.filter.verify import find_refusal
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from seclatch.filter import opcode as op
-from seclatch.filter.verify import find_refusal
+from seclatch.filter.classic_bpf import opcode as op
+from seclatch.filter.classic_bpf.verify import find_refusal
 from seclatch.model.action import ActionKind, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter, Instruction

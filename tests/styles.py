@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seclatch.filter import opcode as op
+from seclatch.filter.classic_bpf import opcode as op
 from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter, Instruction

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.filter.decode import decode_filter
+from seclatch.filter.classic_bpf.decode import decode_filter
 from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
 from seclatch.system.read_filters import read_filters

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from seclatch.filter.decode import decode_filter
+from seclatch.filter.classic_bpf.decode import decode_filter
 from seclatch.model.arch import Arch
 from seclatch.model.profile.profile import Profile
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile

@@ -19,11 +19,11 @@ if __name__ == "__main__":  # tests replay the corpus without it
     tracing = atheris.instrument_imports(["seclatch.filter"])
 with tracing:
     from seclatch.errors import InputError, SeclatchError
-    from seclatch.filter.decode import decode_filter
+    from seclatch.filter.classic_bpf.decode import decode_filter
+    from seclatch.filter.classic_bpf.simulate import simulate_filter
     from seclatch.filter.decompile import decompile_filter
     from seclatch.filter.disassemble import disassemble_filter
     from seclatch.filter.evaluate_calls import CallEvaluator
-    from seclatch.filter.simulate import simulate_filter
     from seclatch.model.arch import Arch
     from seclatch.model.seccomp_data import SeccompData
 

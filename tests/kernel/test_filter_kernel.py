@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seclatch.filter import opcode as op
-from seclatch.filter.simulate import simulate_filter, simulate_stack
-from seclatch.filter.verify import (
+from seclatch.filter.classic_bpf import opcode as op
+from seclatch.filter.classic_bpf.simulate import simulate_filter, simulate_stack
+from seclatch.filter.classic_bpf.verify import (
     MAX_INSTRUCTIONS,
     MAX_PATH,
     count_loaded_instructions,

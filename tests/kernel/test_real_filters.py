@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from seclatch.filter.boundary_calls import list_boundary_calls
-from seclatch.filter.decode import decode_filter
+from seclatch.filter.classic_bpf.decode import decode_filter
+from seclatch.filter.classic_bpf.simulate import simulate_filter
+from seclatch.filter.classic_bpf.verify import find_refusal
 from seclatch.filter.evaluate_calls import CallEvaluator
-from seclatch.filter.simulate import simulate_filter
-from seclatch.filter.verify import find_refusal
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter

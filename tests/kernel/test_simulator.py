@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from seclatch.filter.boundary_calls import list_boundary_calls
+from seclatch.filter.classic_bpf.simulate import simulate_filter
 from seclatch.filter.evaluate_calls import CallEvaluator
-from seclatch.filter.simulate import simulate_filter
 from seclatch.model.action import Action, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from seclatch.filter.classic_bpf.simulate import simulate_filter
 from seclatch.filter.evaluate_calls import CallEvaluator
 from seclatch.filter.expected_verdicts import ExpectedRow, RowResult, parse_table, run_table
-from seclatch.filter.simulate import simulate_filter
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile.rule_match import find_matching_rules

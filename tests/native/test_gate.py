@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seclatch.filter.boundary_calls import list_boundary_calls
+from seclatch.filter.classic_bpf.simulate import simulate_filter
+from seclatch.filter.classic_bpf.verify import find_refusal
 from seclatch.filter.evaluate_calls import CallEvaluator
-from seclatch.filter.simulate import simulate_filter
-from seclatch.filter.verify import find_refusal
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.seccomp_data import SeccompData

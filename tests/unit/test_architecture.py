@@ -25,15 +25,19 @@ MAY_IMPORT = {
     "system": "model model.profile",
     "bpf": "system",
     "bpf.objects": "",
-    "filter": "model model.profile",
+    "filter.classic_bpf": "model",
+    "filter.symbolic": "model filter.classic_bpf",
+    "filter": "model model.profile filter.classic_bpf filter.symbolic",
     "profile.export": "model model.profile",
-    "profile.parse": "model model.profile filter",
+    "profile.parse": "model model.profile filter filter.classic_bpf",
     "profile.compile": "model model.profile system profile.export",
-    "profile.meaning": "model model.profile system filter profile.compile",
+    "profile.meaning": (
+        "model model.profile system filter filter.classic_bpf filter.symbolic profile.compile"
+    ),
     "profile.curated": "model.profile data profile.parse profile.compile",
     "profile.checks": (
-        "model model.profile system filter profile.parse profile.compile profile.meaning "
-        "profile.curated"
+        "model model.profile system filter.classic_bpf profile.parse profile.compile "
+        "profile.meaning profile.curated"
     ),
     "profile.edit": "model model.profile output profile.export profile.parse",
     "profile.generate": (
@@ -41,8 +45,9 @@ MAY_IMPORT = {
         "profile.meaning profile.checks profile.curated"
     ),
     "profile.amend": (
-        "model model.recording model.profile output filter profile.parse profile.export "
-        "profile.compile profile.meaning profile.curated profile.edit profile.generate"
+        "model model.recording model.profile output filter.classic_bpf filter.symbolic "
+        "profile.parse profile.export profile.compile profile.meaning profile.curated profile.edit "
+        "profile.generate"
     ),
     "profile.score": "model model.profile profile.meaning profile.curated",
     "profile.artifact": "model model.profile output profile.parse profile.export profile.meaning",
@@ -56,7 +61,7 @@ MAY_IMPORT = {
     "recording.backends": "system recording.trace",
     "recording.backends.bpf": "model system bpf recording.trace recording.backends",
     "recording.backends.ptrace": (
-        "model system filter recording.trace recording.backends recording.backends.bpf"
+        "model system filter.classic_bpf recording.trace recording.backends recording.backends.bpf"
     ),
     "recording.ready": "model system recording.trace recording.backends",
     "recording": (
@@ -70,8 +75,8 @@ MAY_IMPORT = {
     "process.containers": "model system",
     "process.kernel": "system bpf",
     "process": (
-        "model model.recording model.profile output system filter profile profile.parse "
-        "profile.compile profile.meaning process.containers process.kernel"
+        "model model.recording model.profile output system filter filter.classic_bpf profile "
+        "profile.parse profile.compile profile.meaning process.containers process.kernel"
     ),
     "scan.elf": "",
     "scan.analysis": "scan.elf",
@@ -85,8 +90,9 @@ MAY_IMPORT = {
     "runtime": "model system profile.parse profile.compile",
     "apply": "model model.profile system runtime profile.parse profile.compile",
     "tighten": (
-        "model model.recording model.profile output system filter process process.kernel runtime "
-        "recording recording.ready profile.parse profile.compile profile.meaning profile.generate"
+        "model model.recording model.profile output system filter filter.classic_bpf process "
+        "process.kernel runtime recording recording.ready profile.parse profile.compile "
+        "profile.meaning profile.generate"
     ),
     "tighten.automatic": (
         "model output system process process.containers recording recording.annotated "
@@ -111,8 +117,8 @@ MAY_IMPORT = {
         "recording.trace recording.attribution recording.backends.bpf"
     ),
     "diagnose.denials": (
-        "model model.profile filter apply process profile.parse profile.compile recording.trace "
-        "recording.backends.bpf diagnose.evidence"
+        "model model.profile filter.classic_bpf apply process profile.parse profile.compile "
+        "recording.trace recording.backends.bpf diagnose.evidence"
     ),
     "diagnose.causes": (
         "model recording.trace recording.backends.bpf diagnose.evidence diagnose.denials"
@@ -134,8 +140,8 @@ MAY_IMPORT = {
     "watch.sources": "model system bpf recording.backends.bpf",
     "watch.targets": "model output",
     "watch": (
-        "model system filter process process.containers process.kernel diagnose.denials "
-        "watch.sources watch.targets"
+        "model system filter.classic_bpf process process.containers process.kernel "
+        "diagnose.denials watch.sources watch.targets"
     ),
     "pytest_plugin": (
         "model model.recording output process process.containers recording recording.attribution "
@@ -143,17 +149,17 @@ MAY_IMPORT = {
         "profile.generate"
     ),
     "cli.shared": (
-        "model model.profile output registry engines filter process profile profile.parse "
-        "profile.compile profile.amend watch watch.targets runtime agent"
+        "model model.profile output registry engines filter filter.classic_bpf process profile "
+        "profile.parse profile.compile profile.amend watch watch.targets runtime agent"
     ),
     "cli.profile": (
-        "model model.recording model.profile output filter profile profile.parse profile.compile "
-        "profile.meaning profile.generate profile.export profile.score profile.curated "
-        "profile.amend process recording.files scan cli.shared"
+        "model model.recording model.profile output filter filter.classic_bpf profile "
+        "profile.parse profile.compile profile.meaning profile.generate profile.export "
+        "profile.score profile.curated profile.amend process recording.files scan cli.shared"
     ),
     "cli.filter": (
-        "model output report.tables filter process profile.parse profile.compile profile.meaning "
-        "profile.export cli.shared cli.profile"
+        "model output report.tables filter filter.classic_bpf process profile.parse "
+        "profile.compile profile.meaning profile.export cli.shared cli.profile"
     ),
     "cli.record": (
         "model model.recording output system report engines process registry fleet recording "

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from seclatch.filter.word_set import (
+from seclatch.filter.symbolic.word_set import (
     FULL,
     Cube,
     Range,

@@ -8,8 +8,13 @@ from itertools import product
 from math import prod
 
 from seclatch.filter.call_table import list_unnamed_numbers
-from seclatch.filter.symbolic_execution import BranchNode, DecisionGraphs, Node, descend_graph
-from seclatch.filter.term import U32, TermTest, TooComplexError
+from seclatch.filter.symbolic.symbolic_execution import (
+    BranchNode,
+    DecisionGraphs,
+    Node,
+    descend_graph,
+)
+from seclatch.filter.symbolic.term import U32, TermTest, TooComplexError
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.seccomp_data import ARCH, ARGS, MAX_ARGS, NUMBER, SeccompData

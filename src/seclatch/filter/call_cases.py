@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import islice, product
 
 from seclatch.filter.argument_box import MAX_PIECES, ArgumentValues, InexpressibleError, join_halves
-from seclatch.filter.budget import BranchBudget
-from seclatch.filter.decision_paths import DecisionPath, Unusual
-from seclatch.filter.term import TooComplexError, Value
-from seclatch.filter.term_text import format_test, format_value, format_word_set, name_word
+from seclatch.filter.symbolic.budget import BranchBudget
+from seclatch.filter.symbolic.decision_paths import DecisionPath, Unusual
+from seclatch.filter.symbolic.term import TooComplexError, Value
+from seclatch.filter.symbolic.term_text import format_test, format_value, format_word_set, name_word
+from seclatch.filter.symbolic.word_set import FULL, WordSet
 from seclatch.filter.union_boxes import MAX_BOXES, join_boxes, widen_boxes
-from seclatch.filter.word_set import FULL, WordSet
 from seclatch.model.action import Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import ByteOrder

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from seclatch.filter.budget import BranchBudget
 from seclatch.filter.call_cases import (
     MAX_LOST,
     CallCase,
@@ -17,17 +16,25 @@ from seclatch.filter.call_cases import (
     format_condition,
     normalize_action,
 )
-from seclatch.filter.decision_paths import DecisionPath, walk_paths
-from seclatch.filter.symbolic_execution import (
+from seclatch.filter.symbolic.budget import BranchBudget
+from seclatch.filter.symbolic.decision_paths import DecisionPath, walk_paths
+from seclatch.filter.symbolic.symbolic_execution import (
     DecisionGraphs,
     LeafNode,
     Node,
     descend_graph,
     find_fixed_words,
 )
-from seclatch.filter.term import U32, TooComplexError
-from seclatch.filter.term_text import format_value, format_word_set
-from seclatch.filter.word_set import FULL, Range, WordSet, clip_ranges, meets_cube, subtract_range
+from seclatch.filter.symbolic.term import U32, TooComplexError
+from seclatch.filter.symbolic.term_text import format_value, format_word_set
+from seclatch.filter.symbolic.word_set import (
+    FULL,
+    Range,
+    WordSet,
+    clip_ranges,
+    meets_cube,
+    subtract_range,
+)
 from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import X32_BIT, Arch
 from seclatch.model.seccomp_data import NUMBER

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from seclatch.errors import SeclatchError
-from seclatch.filter.budget import BranchBudget
 from seclatch.filter.call_cases import (
     CallCase,
     InexpressibleCase,
@@ -15,10 +14,11 @@ from seclatch.filter.call_cases import (
     normalize_action,
 )
 from seclatch.filter.call_table import MAX_STEPS, CallTable, make_call_table
-from seclatch.filter.known_values import propagate_values
-from seclatch.filter.opcode import CONDITIONAL
-from seclatch.filter.symbolic_execution import DecisionGraphs, LeafNode
-from seclatch.filter.term import TooComplexError
+from seclatch.filter.classic_bpf.known_values import propagate_values
+from seclatch.filter.classic_bpf.opcode import CONDITIONAL
+from seclatch.filter.symbolic.budget import BranchBudget
+from seclatch.filter.symbolic.symbolic_execution import DecisionGraphs, LeafNode
+from seclatch.filter.symbolic.term import TooComplexError
 from seclatch.model.action import Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter

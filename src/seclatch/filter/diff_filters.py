@@ -5,12 +5,12 @@ See docs/decisions/0010 (exact comparison).
 
 from __future__ import annotations
 
-from seclatch.filter.budget import BranchBudget
 from seclatch.filter.call_cases import normalize_action
-from seclatch.filter.decision_paths import DecisionPath, walk_paths
-from seclatch.filter.symbolic_execution import Node
-from seclatch.filter.term import TooComplexError
-from seclatch.filter.word_set import FULL, WordSet
+from seclatch.filter.symbolic.budget import BranchBudget
+from seclatch.filter.symbolic.decision_paths import DecisionPath, walk_paths
+from seclatch.filter.symbolic.symbolic_execution import Node
+from seclatch.filter.symbolic.term import TooComplexError
+from seclatch.filter.symbolic.word_set import FULL, WordSet
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.seccomp_data import ARGS, MAX_ARGS

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seclatch.filter import opcode
 from seclatch.filter.call_cases import format_action
-from seclatch.filter.known_values import KnownValues, propagate_values
-from seclatch.filter.opcode import ALU, JMP, LD, LDX, NEG, RET, ST, STX, X
-from seclatch.filter.term_text import COMPARISONS, SYMBOLS, name_word
+from seclatch.filter.classic_bpf import opcode
+from seclatch.filter.classic_bpf.known_values import KnownValues, propagate_values
+from seclatch.filter.classic_bpf.opcode import ALU, JMP, LD, LDX, NEG, RET, ST, STX, X
+from seclatch.filter.symbolic.term_text import COMPARISONS, SYMBOLS, name_word
 from seclatch.model.action import Action
 from seclatch.model.arch import X32_BIT, Arch
 from seclatch.model.filter import ByteOrder, Filter, Instruction

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from seclatch.filter.simulate import simulate_filter
-from seclatch.filter.symbolic_execution import (
+from seclatch.filter.classic_bpf.simulate import simulate_filter
+from seclatch.filter.symbolic.symbolic_execution import (
     BranchNode,
     DecisionGraphs,
     LeafNode,
     Node,
     descend_graph,
 )
-from seclatch.filter.term import TooComplexError, evaluate_value
+from seclatch.filter.symbolic.term import TooComplexError, evaluate_value
 from seclatch.model.filter import Filter
 from seclatch.model.seccomp_data import ARCH, NUMBER, SeccompData
 

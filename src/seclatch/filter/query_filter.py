@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from seclatch.errors import SeclatchError
 from seclatch.filter.call_cases import find_cases, format_action
-from seclatch.filter.decision_paths import DecisionPath, walk_paths
-from seclatch.filter.symbolic_execution import DecisionGraphs, Node, descend_graph
-from seclatch.filter.term import TooComplexError
-from seclatch.filter.word_set import WordSet
+from seclatch.filter.symbolic.decision_paths import DecisionPath, walk_paths
+from seclatch.filter.symbolic.symbolic_execution import DecisionGraphs, Node, descend_graph
+from seclatch.filter.symbolic.term import TooComplexError
+from seclatch.filter.symbolic.word_set import WordSet
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall
 from seclatch.model.filter import Filter

@@ -30,7 +30,7 @@ class Filter:
 
     The byte order decides the instructions' bytes, and which half of a 64-bit argument lies at the
     lower offset of seccomp_data. A Filter may hold a program that the kernel would refuse;
-    `seclatch.filter.verify` checks it.
+    `seclatch.filter.classic_bpf.verify` checks it.
     """
 
     instructions: tuple[Instruction, ...]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from seclatch.filter.classic_bpf.simulate import UNASKED, simulate_stack
 from seclatch.filter.query_filter import QueryAnswer, query_filter
-from seclatch.filter.simulate import UNASKED, simulate_stack
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall
 from seclatch.model.filter import Filter

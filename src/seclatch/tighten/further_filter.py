@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seclatch.errors import InputError
-from seclatch.filter.decode import decode_filter
+from seclatch.filter.classic_bpf.decode import decode_filter
 from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from seclatch.filter.simulate import simulate_stack
+from seclatch.filter.classic_bpf.simulate import simulate_stack
 from seclatch.model.action import Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.denial_log import Answer, AnsweringFilter

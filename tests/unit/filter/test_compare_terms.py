@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.filter import opcode as op
-from seclatch.filter.compare_terms import _next_part
+from seclatch.filter.classic_bpf import opcode as op
+from seclatch.filter.classic_bpf.simulate import simulate_filter
 from seclatch.filter.evaluate_calls import CallEvaluator
-from seclatch.filter.simulate import simulate_filter
+from seclatch.filter.symbolic.compare_terms import _next_part
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.seccomp_data import SeccompData
 from tests.strategies import words

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seclatch.errors import InputError, SeclatchError
-from seclatch.filter.decode import decode_filter, load_filter
+from seclatch.filter.classic_bpf.decode import decode_filter, load_filter
+from seclatch.filter.classic_bpf.simulate import simulate_filter
 from seclatch.filter.decompile import decompile_filter
 from seclatch.filter.disassemble import disassemble_filter
-from seclatch.filter.simulate import simulate_filter
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.seccomp_data import SeccompData

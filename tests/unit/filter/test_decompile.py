@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from seclatch.errors import SeclatchError
-from seclatch.filter import opcode as op
 from seclatch.filter.boundary_calls import list_boundary_calls
 from seclatch.filter.call_table import MAX_COMPARISONS
+from seclatch.filter.classic_bpf import opcode as op
 from seclatch.filter.decompile import decompile_filter
 from seclatch.filter.evaluate_calls import CallEvaluator
 from seclatch.model.arch import Arch

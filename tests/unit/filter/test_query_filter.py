@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seclatch.errors import SeclatchError
-from seclatch.filter.opcode import ABS, ALU, DIV, LD, RET_K, TAX, X
+from seclatch.filter.classic_bpf.opcode import ABS, ALU, DIV, LD, RET_K, TAX, X
 from seclatch.filter.query_filter import FilterQuery, query_filter
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall

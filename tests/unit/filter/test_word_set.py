@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.filter import opcode as op
-from seclatch.filter.word_set import FULL, U32, WordSet, split_range
+from seclatch.filter.classic_bpf import opcode as op
+from seclatch.filter.symbolic.word_set import FULL, U32, WordSet, split_range
 from tests.strategies import words
 
 small = st.one_of(words, st.integers(0, 15))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from seclatch.filter.simulate import simulate_filter
+from seclatch.filter.classic_bpf.simulate import simulate_filter
 from seclatch.model.action import ENOSYS, EPERM, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter

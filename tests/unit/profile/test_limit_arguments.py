@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from seclatch.cli.main import cli
-from seclatch.filter.simulate import simulate_filter
+from seclatch.filter.classic_bpf.simulate import simulate_filter
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.recording.recording import RecordedArgument, Recording

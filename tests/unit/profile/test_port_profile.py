@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.filter.simulate import simulate_filter
+from seclatch.filter.classic_bpf.simulate import simulate_filter
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter

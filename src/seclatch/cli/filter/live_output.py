@@ -11,7 +11,7 @@ import click
 from seclatch.cli.profile.diff import print_difference
 from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.errors import InputError
-from seclatch.filter.decode import decode_filter
+from seclatch.filter.classic_bpf.decode import decode_filter
 from seclatch.filter.decompile import decompile_filter, find_compared_arches
 from seclatch.filter.disassemble import disassemble_filter
 from seclatch.filter.query_filter import QueryAnswer

@@ -17,7 +17,7 @@ from seclatch.cli.shared.profile_options import (
     read_given_profile,
 )
 from seclatch.cli.shared.result_output import print_warnings, write_result
-from seclatch.filter.verify import find_refusal
+from seclatch.filter.classic_bpf.verify import find_refusal
 from seclatch.model.filter import Filter
 from seclatch.model.quoted_text import shorten_text
 from seclatch.profile.compile.compile_profile import CompiledProgram, Runtime, compile_profile

@@ -18,9 +18,9 @@ from seclatch.cli.shared.profile_options import (
 )
 from seclatch.cli.shared.result_output import print_warnings, require_stdout
 from seclatch.errors import InputError
+from seclatch.filter.classic_bpf.simulate import UNASKED
 from seclatch.filter.expected_verdicts import RowResult, parse_table, run_table
 from seclatch.filter.query_filter import QueryAnswer, query_filter
-from seclatch.filter.simulate import UNASKED
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall, parse_call
 from seclatch.model.filter import Filter

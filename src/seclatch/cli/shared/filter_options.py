@@ -8,7 +8,7 @@ import click
 
 from seclatch.errors import InputError
 from seclatch.filter.call_cases import choose_byteorder
-from seclatch.filter.decode import decode_filter, load_filter
+from seclatch.filter.classic_bpf.decode import decode_filter, load_filter
 from seclatch.model.arch import Arch
 from seclatch.model.filter import MAX_FILE_INSTRUCTIONS, Filter
 from seclatch.profile.parse.profile_source import take_in

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from seclatch.errors import SeclatchError
-from seclatch.filter.simulate import simulate_filter
+from seclatch.filter.classic_bpf.simulate import simulate_filter
 from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter

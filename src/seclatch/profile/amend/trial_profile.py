@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 
 from seclatch.errors import InputError, SeclatchError
-from seclatch.filter.budget import BranchBudget
-from seclatch.filter.term import TooComplexError
+from seclatch.filter.symbolic.budget import BranchBudget
+from seclatch.filter.symbolic.term import TooComplexError
 from seclatch.model.action import ENOSYS, EPERM, Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import parse_action

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from seclatch.errors import SeclatchError
-from seclatch.filter.simulate import simulate_filter
+from seclatch.filter.classic_bpf.simulate import simulate_filter
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile.profile import Profile

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seclatch.errors import SeclatchError
-from seclatch.filter.verify import find_refusal
+from seclatch.filter.classic_bpf.verify import find_refusal
 from seclatch.model.filter import Filter
 from seclatch.model.profile.finding import Finding, Severity
 from seclatch.profile.checks.checked_profile import CheckedProfile

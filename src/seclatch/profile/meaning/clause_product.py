@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from seclatch.filter.budget import BranchBudget
 from seclatch.filter.call_cases import find_cases, normalize_action
-from seclatch.filter.decision_paths import DecisionPath, walk_paths
-from seclatch.filter.symbolic_execution import Node
-from seclatch.filter.term import TooComplexError
+from seclatch.filter.symbolic.budget import BranchBudget
+from seclatch.filter.symbolic.decision_paths import DecisionPath, walk_paths
+from seclatch.filter.symbolic.symbolic_execution import Node
+from seclatch.filter.symbolic.term import TooComplexError
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import load_syscalls

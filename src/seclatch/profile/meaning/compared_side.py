@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from seclatch.filter.budget import BranchBudget
-from seclatch.filter.simulate import simulate_filter
-from seclatch.filter.symbolic_execution import DecisionGraphs, LeafNode, Node, find_fixed_words
-from seclatch.filter.term import TooComplexError
+from seclatch.filter.classic_bpf.simulate import simulate_filter
+from seclatch.filter.symbolic.budget import BranchBudget
+from seclatch.filter.symbolic.symbolic_execution import (
+    DecisionGraphs,
+    LeafNode,
+    Node,
+    find_fixed_words,
+)
+from seclatch.filter.symbolic.term import TooComplexError
 from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter

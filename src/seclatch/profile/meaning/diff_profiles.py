@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from seclatch.errors import SeclatchError
-from seclatch.filter.budget import BranchBudget
 from seclatch.filter.call_table import list_unnamed_numbers
 from seclatch.filter.diff_filters import diff_filters
-from seclatch.filter.term import TooComplexError
+from seclatch.filter.symbolic.budget import BranchBudget
+from seclatch.filter.symbolic.term import TooComplexError
 from seclatch.model.action import Action
 from seclatch.model.arch import X32_BIT, Arch
 from seclatch.model.profile.profile import Profile

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seclatch.filter.budget import BranchBudget
+from seclatch.filter.symbolic.budget import BranchBudget
 from seclatch.model.action import Action
 from seclatch.model.profile.profile import Arg
 from seclatch.model.seccomp_data import MAX_ARGS

@@ -14,12 +14,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from seclatch.filter.boundary_calls import list_boundary_calls
-from seclatch.filter.budget import BranchBudget
 from seclatch.filter.call_cases import normalize_action
+from seclatch.filter.classic_bpf.opcode import JEQ, JGE, JGT
 from seclatch.filter.diff_filters import diff_filters
 from seclatch.filter.evaluate_calls import CallEvaluator
-from seclatch.filter.opcode import JEQ, JGE, JGT
-from seclatch.filter.symbolic_execution import (
+from seclatch.filter.symbolic.budget import BranchBudget
+from seclatch.filter.symbolic.symbolic_execution import (
     BranchNode,
     DecisionGraphs,
     LeafNode,
@@ -27,7 +27,7 @@ from seclatch.filter.symbolic_execution import (
     descend_graph,
     find_fixed_words,
 )
-from seclatch.filter.term import TermFactory, TermTest, TooComplexError, evaluate_value
+from seclatch.filter.symbolic.term import TermFactory, TermTest, TooComplexError, evaluate_value
 from seclatch.model.action import Action, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter

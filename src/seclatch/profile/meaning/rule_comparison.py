@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import replace
 
-from seclatch.filter.word_set import Cube, intersect_cubes, split_range
+from seclatch.filter.symbolic.word_set import Cube, intersect_cubes, split_range
 from seclatch.model.action import Operator
 from seclatch.model.profile.profile import Arg
 

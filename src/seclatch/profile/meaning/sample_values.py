@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from seclatch.filter.word_set import Cube, Range, intersect_cubes, split_range
+from seclatch.filter.symbolic.word_set import Cube, Range, intersect_cubes, split_range
 from seclatch.model.action import Operator
 from seclatch.model.profile.profile import Arg
 from seclatch.profile.meaning import rule_comparison

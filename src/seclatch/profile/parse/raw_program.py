@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seclatch.errors import InputError
-from seclatch.filter import decode
+from seclatch.filter.classic_bpf import decode
 from seclatch.filter.decompile import decompile_filter, find_compared_arches
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter

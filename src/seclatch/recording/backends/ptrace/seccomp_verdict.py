@@ -11,9 +11,9 @@ import struct
 import sys
 from collections.abc import Sequence
 
-from seclatch.filter.opcode import ABS
-from seclatch.filter.simulate import UNASKED, BpfMachine
-from seclatch.filter.verify import find_refusal
+from seclatch.filter.classic_bpf.opcode import ABS
+from seclatch.filter.classic_bpf.simulate import UNASKED, BpfMachine
+from seclatch.filter.classic_bpf.verify import find_refusal
 from seclatch.model.action import ENOSYS, MAX_ERRNO, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter

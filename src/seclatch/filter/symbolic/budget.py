@@ -7,7 +7,7 @@ See docs/decisions/0061 (budget per command).
 
 from __future__ import annotations
 
-from seclatch.filter.term import TooComplexError
+from seclatch.filter.symbolic.term import TooComplexError
 
 MAX_STEPS = 200_000
 """Branches to follow in one graph. Docker's default profile has about 400 per architecture."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from seclatch.filter import opcode
-from seclatch.filter.budget import BranchBudget
-from seclatch.filter.symbolic_execution import BranchNode, Node
-from seclatch.filter.term import U32, TermTest, TooComplexError, Value
-from seclatch.filter.word_set import FULL, WordSet
+from seclatch.filter.classic_bpf import opcode
+from seclatch.filter.symbolic.budget import BranchBudget
+from seclatch.filter.symbolic.symbolic_execution import BranchNode, Node
+from seclatch.filter.symbolic.term import U32, TermTest, TooComplexError, Value
+from seclatch.filter.symbolic.word_set import FULL, WordSet
 
 MAX_UNUSUAL = 32
 """Tests on one path that no set of words can express."""

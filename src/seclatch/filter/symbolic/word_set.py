@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from seclatch.filter import opcode
+from seclatch.filter.classic_bpf import opcode
 
 U32 = 0xFFFFFFFF
 

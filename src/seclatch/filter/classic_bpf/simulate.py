@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seclatch.filter import opcode
-from seclatch.filter.opcode import ALU, DIV, JMP, LD, LDX, NEG, RET, ST, STX, X
+from seclatch.filter.classic_bpf import opcode
+from seclatch.filter.classic_bpf.opcode import ALU, DIV, JMP, LD, LDX, NEG, RET, ST, STX, X
 from seclatch.model.action import ActionKind
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.seccomp_data import DATA_SIZE, SeccompData

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from seclatch.filter import opcode
-from seclatch.filter.term import U32, Term, TermFactory, TermTest, Value
+from seclatch.filter.classic_bpf import opcode
+from seclatch.filter.symbolic.term import U32, Term, TermFactory, TermTest, Value
 
 Decision = tuple[TermTest, bool]
 """The test that decides a comparison, and whether it must hold or fail."""

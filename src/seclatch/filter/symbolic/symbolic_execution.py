@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from seclatch.filter import opcode
-from seclatch.filter.budget import BranchBudget
-from seclatch.filter.compare_terms import compare_terms
-from seclatch.filter.opcode import ALU, DIV, JMP, LD, LDX, NEG, RET, ST, STX, X
-from seclatch.filter.term import U32, Term, TermFactory, TermTest, TooComplexError, Value
+from seclatch.filter.classic_bpf import opcode
+from seclatch.filter.classic_bpf.opcode import ALU, DIV, JMP, LD, LDX, NEG, RET, ST, STX, X
+from seclatch.filter.symbolic.budget import BranchBudget
+from seclatch.filter.symbolic.compare_terms import compare_terms
+from seclatch.filter.symbolic.term import U32, Term, TermFactory, TermTest, TooComplexError, Value
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.seccomp_data import ARCH, ARGS, DATA_SIZE, WORDS

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from seclatch.filter import opcode
-from seclatch.filter.opcode import ALU, JMP, LD, MISC, RET
+from seclatch.filter.classic_bpf import opcode
+from seclatch.filter.classic_bpf.opcode import ALU, JMP, LD, MISC, RET
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.seccomp_data import ARCH
 

@@ -10,8 +10,22 @@ import errno
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from seclatch.filter import opcode
-from seclatch.filter.opcode import ABS, ALU, DIV, JA, JMP, LD, LDX, LSH, MEM, MOD, RSH, ST, STX
+from seclatch.filter.classic_bpf import opcode
+from seclatch.filter.classic_bpf.opcode import (
+    ABS,
+    ALU,
+    DIV,
+    JA,
+    JMP,
+    LD,
+    LDX,
+    LSH,
+    MEM,
+    MOD,
+    RSH,
+    ST,
+    STX,
+)
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.seccomp_data import DATA_SIZE
 

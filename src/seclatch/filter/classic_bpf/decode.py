@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seclatch.errors import InputError
-from seclatch.filter.verify import FilterRefusal, find_refusal
+from seclatch.filter.classic_bpf.verify import FilterRefusal, find_refusal
 from seclatch.model.filter import INSTRUCTION_SIZE, MAX_FILE_INSTRUCTIONS, ByteOrder, Filter
 
 _REMEDY = (

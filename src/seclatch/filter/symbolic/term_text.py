@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from seclatch.filter import opcode
-from seclatch.filter.term import U32, TermTest, Value
-from seclatch.filter.word_set import Range, WordSet
+from seclatch.filter.classic_bpf import opcode
+from seclatch.filter.symbolic.term import U32, TermTest, Value
+from seclatch.filter.symbolic.word_set import Range, WordSet
 from seclatch.model.filter import ByteOrder
 
 SYMBOLS = {

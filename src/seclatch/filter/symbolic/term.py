@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seclatch.filter import opcode
+from seclatch.filter.classic_bpf import opcode
 
 U32 = 0xFFFFFFFF
 
