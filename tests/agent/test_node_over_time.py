@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 from typing import Any
 
-from seclatch.engines.annotation_recorder import LIMITS, PROGRAM
-from seclatch.engines.install_record import record_path
+from seclatch.engines.installation.install_record import record_path
+from seclatch.engines.services.annotation_recorder import LIMITS, PROGRAM
 from seclatch.model.recorder_limits import DIRECTORY
 from seclatch.recording.files import recording_file
 from seclatch.runtime.find_latch import find_latch

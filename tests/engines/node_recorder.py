@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from seclatch.engines.annotation_recorder import PROGRAM
+from seclatch.engines.services.annotation_recorder import PROGRAM
 from seclatch.errors import SeclatchError
 from seclatch.system.recorder_client import DEFAULT_SOCKET, ask_recorder
 from tests.engines.host import PrivateHost, wait_until

@@ -20,7 +20,7 @@ FRONT = "/usr/local/lib/seclatch/docker/runc"
 
 PROBE = """
 from seclatch.agent.docker_probe import DockerProbe
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.host_root import HostRoot
 DockerProbe(HostRoot()).require_latched_start()
 """
 

@@ -12,7 +12,7 @@ import grpc
 import jsonschema
 import pytest
 
-from seclatch.engines.annotation_recorder import PROGRAM
+from seclatch.engines.services.annotation_recorder import PROGRAM
 from seclatch.model.recording.recording import Recording
 from seclatch.recording.files import recording_file
 from tests.engines import test_pods

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.engines.annotation_recorder import PROGRAM
+from seclatch.engines.services.annotation_recorder import PROGRAM
 from seclatch.model.recording.recording import Recording
 from seclatch.recording.files import recording_file
 from tests.engines.conftest import require

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.engines.annotation_recorder import PROGRAM
+from seclatch.engines.services.annotation_recorder import PROGRAM
 from tests.engines.conftest import require
 from tests.engines.docker import Docker
 from tests.engines.host import ENVIRONMENT, PrivateHost, wait_until

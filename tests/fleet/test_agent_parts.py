@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from seclatch.agent.agent_lock import hold_agent_lock
 from seclatch.agent.mounted_host import open_host_root
 from seclatch.agent.protobuf_wire import decode_message, encode_message
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import SeclatchError
 
 

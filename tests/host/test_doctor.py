@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.host.installed_engines import check_abandoned
 from seclatch.system.held_file import hold_file
 from tests.conftest import Compiler

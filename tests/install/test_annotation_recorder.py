@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.engines import annotation_recorder, installed_latch
-from seclatch.engines.host_root import HostRoot
-from seclatch.engines.recorder_service import make_unit
+from seclatch.engines.installation import installed_latch
+from seclatch.engines.installation.host_root import HostRoot
+from seclatch.engines.services import annotation_recorder
+from seclatch.engines.services.recorder_service import make_unit
 from seclatch.errors import SeclatchError
 from seclatch.model.recorder_limits import RecorderLimits
 from tests.unit.engines.tree import Tree
@@ -81,7 +82,9 @@ def test_a_tree_needs_the_recorder_s_python_at_the_same_path(tree: Tree) -> None
     assert tree.path("/usr/local/lib/seclatch/recorder/recorder").is_file()
     tree.run("uninstall", "docker")
     assert tree.snapshot() == made
-    gone = annotation_recorder.__file__.replace("engines/annotation", "recording/annotated/node")
+    gone = annotation_recorder.__file__.replace(
+        "engines/services/annotation", "recording/annotated/node"
+    )
     tree.path(gone).unlink()
     with pytest.raises(SeclatchError, match=r"node_recorder\.py, and there is none below"):
         tree.run("install", "docker", "--record-annotations")

@@ -8,7 +8,7 @@ import pytest
 
 from seclatch.engines import docker_daemon
 from seclatch.engines.docker import Docker
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import SeclatchError
 
 # The words of Docker 20.10 (Debian 12), and of 26.1 for a value of the wrong type.

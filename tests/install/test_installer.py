@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.engines.engine import LatchRegistration
-from seclatch.engines.file_change import FileChange
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.engine import LatchRegistration
+from seclatch.engines.installation.file_change import FileChange
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.engines.installer import make_engine, plan_install
 from seclatch.errors import InputError, SeclatchError
 from tests.unit.engines.tree import CONFIGS, Tree
@@ -319,7 +319,7 @@ def test_a_crash_between_any_two_steps_can_be_uninstalled(
     """As after SIGKILL: no rollback ran, and the next command is uninstall."""
     tree.write(CONFIGS[engine], EXISTING[engine])
     before = tree.snapshot()
-    monkeypatch.setattr("seclatch.engines.file_change.roll_back", lambda _done: [])
+    monkeypatch.setattr("seclatch.engines.installation.file_change.roll_back", lambda _done: [])
     count = len(tree.plan("install", engine, "--dry-run")["steps"])
     assert count > 5
     for stop in range(count):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.engines.file_change import temporary_path
+from seclatch.engines.installation.file_change import temporary_path
 from tests.unit.engines.tree import CONFIGS, Tree
 
 CHANGES = "rename,unlink,unlinkat,mkdir,mkdirat,rmdir,symlink,symlinkat,fchmod,fchmodat,fsync"

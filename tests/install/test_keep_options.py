@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from seclatch.agent.host_recorder import find_obstacle
-from seclatch.engines import annotation_recorder, annotation_supervisor
-from seclatch.engines.engine import LatchRegistration
-from seclatch.engines.file_change import apply_steps
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.engine import LatchRegistration
+from seclatch.engines.installation.file_change import apply_steps
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.engines.installer import keep_options, make_engine, plan_install
+from seclatch.engines.services import annotation_recorder, annotation_supervisor
 from seclatch.model.recorder_limits import RecorderLimits
 from seclatch.system.recorder_client import DEFAULT_SOCKET
 from tests.unit.engines.tree import Tree

@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from seclatch.cli.main import cli
-from seclatch.engines import watch_service
-from seclatch.engines.file_change import apply_steps
-from seclatch.engines.host_root import HostRoot
-from seclatch.engines.systemd_unit import SystemctlStep, quote_word
-from seclatch.engines.watch_service import (
+from seclatch.engines.installation.file_change import apply_steps
+from seclatch.engines.installation.host_root import HostRoot
+from seclatch.engines.services import watch_service
+from seclatch.engines.services.systemd_unit import SystemctlStep, quote_word
+from seclatch.engines.services.watch_service import (
     LINK,
     UNIT,
     make_unit,

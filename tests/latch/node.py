@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seclatch.engines.annotation_recorder import make_script
+from seclatch.engines.services.annotation_recorder import make_script
 from seclatch.errors import SeclatchError
 from seclatch.model.recorder_limits import RecorderLimits
 from seclatch.model.recording.recording import Recording

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.engines.annotation_recorder import PROGRAM
-from seclatch.engines.recorder_service import NAME, TEMPLATE, UNIT
+from seclatch.engines.services.annotation_recorder import PROGRAM
+from seclatch.engines.services.recorder_service import NAME, TEMPLATE, UNIT
 from seclatch.model.recorder_limits import DIRECTORY
 from seclatch.recording.files import recording_file
 from seclatch.system.recorder_client import DEFAULT_SOCKET

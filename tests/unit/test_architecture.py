@@ -98,12 +98,14 @@ MAY_IMPORT = {
         "model output system process process.containers recording recording.annotated "
         "recording.ready tighten profile.parse profile.compile"
     ),
-    "engines": "model output system runtime",
-    "host": "system runtime engines",
+    "engines.installation": "model system runtime",
+    "engines.services": "model system runtime engines.installation",
+    "engines": "model output system runtime engines.installation engines.services",
+    "host": "system runtime engines engines.installation engines.services",
     "fleet": "model.recording model.profile output registry profile.artifact recording.files",
     "agent": (
-        "model model.recording output system registry fleet engines host recording.files "
-        "recording.annotated"
+        "model model.recording output system registry fleet engines engines.installation "
+        "engines.services host recording.files recording.annotated"
     ),
     "demo": "",
     "report.tables": "model model.recording output",
@@ -149,8 +151,9 @@ MAY_IMPORT = {
         "profile.generate"
     ),
     "cli.shared": (
-        "model model.profile output registry engines filter filter.classic_bpf process profile "
-        "profile.parse profile.compile profile.amend watch watch.targets runtime agent"
+        "model model.profile output registry engines engines.installation engines.services filter "
+        "filter.classic_bpf process profile profile.parse profile.compile profile.amend watch "
+        "watch.targets runtime agent"
     ),
     "cli.profile": (
         "model model.recording model.profile output filter filter.classic_bpf profile "
@@ -162,18 +165,20 @@ MAY_IMPORT = {
         "profile.compile profile.meaning profile.export cli.shared cli.profile"
     ),
     "cli.record": (
-        "model model.recording output system report engines process registry fleet recording "
-        "recording.files recording.ready recording.annotated agent cli.shared"
+        "model model.recording output system report engines.installation engines.services process "
+        "registry fleet recording recording.files recording.ready recording.annotated agent "
+        "cli.shared"
     ),
     "cli.kubernetes": "data registry fleet cli.shared",
-    "cli.install_service": "engines process watch.targets cli.shared",
-    "cli.uninstall_service": "engines cli.shared",
+    "cli.install_service": "engines.services process watch.targets cli.shared",
+    "cli.uninstall_service": "engines.services cli.shared",
     "cli": (
         "model model.recording model.profile output report report.tables report.document apply "
-        "demo tighten diagnose diagnose.evidence recording engines host process runtime registry "
-        "fleet profile profile.parse profile.artifact profile.meaning profile.compile "
-        "profile.generate profile.export profile.amend recording.files scan scan.analysis "
-        "scan.image scan.summary watch watch.sources watch.targets agent cli.shared cli.record"
+        "demo tighten diagnose diagnose.evidence recording engines engines.installation "
+        "engines.services host process runtime registry fleet profile profile.parse "
+        "profile.artifact profile.meaning profile.compile profile.generate profile.export "
+        "profile.amend recording.files scan scan.analysis scan.image scan.summary watch "
+        "watch.sources watch.targets agent cli.shared cli.record"
     ),
 }
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from seclatch.engines.watch_service import LOG, NAME, TEMPLATE, UNIT
+from seclatch.engines.services.watch_service import LOG, NAME, TEMPLATE, UNIT
 from seclatch.model.denial_log import LoggedDenial, LogLine, WatchEvent, decode_line
 from tests.conftest import Compiler
 from tests.latch.oci import SCRIPTS, status

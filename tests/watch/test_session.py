@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.engines.watch_service import TEMPLATE
+from seclatch.engines.services.watch_service import TEMPLATE
 from seclatch.model.denial_log import LoggedDenial, WatchEvent, decode_line
 from seclatch.profile.generate.log_denials import LOG_FLAGS
 from tests.conftest import Compiler

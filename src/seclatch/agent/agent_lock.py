@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from seclatch.agent.engine_probe import make_folder
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import SeclatchError
 
 _SECONDS = 10.0

@@ -11,8 +11,8 @@ from seclatch.agent.engine_probe import PROFILE, EngineProbe
 from seclatch.agent.probe_image import IMAGE
 from seclatch.agent.run_on_host import run_on_host
 from seclatch.engines.containerd_dump import read_handlers
-from seclatch.engines.engine import NAME
-from seclatch.engines.toml_edit import find_value
+from seclatch.engines.installation.engine import NAME
+from seclatch.engines.installation.toml_edit import find_value
 from seclatch.errors import SeclatchError
 from seclatch.host.daemon_age import find_listener
 from seclatch.system import procfs

@@ -12,7 +12,7 @@ from seclatch.agent.engine_probe import EngineProbe
 from seclatch.agent.probe_image import IMAGE
 from seclatch.agent.probe_program import make_probe_profile
 from seclatch.engines.docker_daemon import UnixConnection, find_daemons
-from seclatch.engines.engine import NAME
+from seclatch.engines.installation.engine import NAME
 from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import clip_printable
 from seclatch.system import procfs

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from seclatch.agent.probe_image import make_probe_archive
 from seclatch.agent.probe_program import LATCHED, make_probe_profile
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import SeclatchError
 from seclatch.output.result_file import replace_file
 

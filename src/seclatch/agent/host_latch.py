@@ -11,9 +11,9 @@ from seclatch.agent.engine_probe import EngineProbe
 from seclatch.agent.podman_probe import PodmanProbe
 from seclatch.agent.restart_engine import restart_containerd
 from seclatch.engines.containerd import Containerd
-from seclatch.engines.engine import ContainerEngine, LatchRegistration
-from seclatch.engines.file_change import ChangeStep, FileChange, apply_steps
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.engine import ContainerEngine, LatchRegistration
+from seclatch.engines.installation.file_change import ChangeStep, FileChange, apply_steps
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.engines.installer import (
     keep_options,
     make_engine,

@@ -11,9 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-from seclatch.engines.annotation_recorder import LIMITS, is_installed, read_limits
-from seclatch.engines.host_root import HostRoot
-from seclatch.engines.recorder_service import NAME
+from seclatch.engines.installation.host_root import HostRoot
+from seclatch.engines.services.annotation_recorder import LIMITS, is_installed, read_limits
+from seclatch.engines.services.recorder_service import NAME
 from seclatch.model.recorder_limits import RecorderLimits
 from seclatch.output.printable_text import make_printable
 from seclatch.recording.annotated.follow_front import FindImage, FindPod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import SeclatchError
 
 _FIRST = 1

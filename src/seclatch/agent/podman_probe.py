@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from seclatch.agent.engine_probe import PROFILE, EngineProbe
 from seclatch.agent.probe_image import IMAGE
 from seclatch.agent.run_on_host import run_on_host
-from seclatch.engines.engine import NAME
+from seclatch.engines.installation.engine import NAME
 
 _ANY = tuple(range(125))  # 125 and above are Podman's own errors (podman-run(1))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seclatch.agent.containerd_probe import ContainerdProbe
 from seclatch.agent.run_on_host import run_on_host
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import SeclatchError
 
 _UNIT = "containerd.service"

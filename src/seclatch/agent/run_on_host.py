@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import clip_printable
 

@@ -56,7 +56,7 @@ def command(as_json: bool) -> None:
 
 def run_checks() -> Iterator[HostCheck]:
     """Do all checks, one after the other, the slow ones last."""
-    from seclatch.engines.host_root import HostRoot
+    from seclatch.engines.installation.host_root import HostRoot
     from seclatch.host import cgroup_mounts, installed_engines, kernel_support, runtime_support
 
     yield kernel_support.check_seccomp()

@@ -8,10 +8,10 @@ import click
 
 from seclatch.cli.shared import engine_command as common
 from seclatch.cli.shared.lazy_group import OpenCommand
-from seclatch.engines.annotation_supervisor import PROFILES
-from seclatch.engines.engine import MODES, ContainerEngine, LatchRegistration
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.engine import MODES, ContainerEngine, LatchRegistration
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.engines.installer import make_engine, plan_install
+from seclatch.engines.services.annotation_supervisor import PROFILES
 from seclatch.model.recorder_limits import DIRECTORY, RecorderLimits
 from seclatch.runtime.find_latch import RUNTIMES
 

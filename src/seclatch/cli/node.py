@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from seclatch.agent.host_latch import HostLatch
     from seclatch.agent.node_agent import NodeAgent, ProfileWish
     from seclatch.agent.ship_counts import ShipWish
-    from seclatch.engines.host_root import HostRoot
+    from seclatch.engines.installation.host_root import HostRoot
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -164,7 +164,7 @@ def _make_profiles(options: dict[str, Any], root: HostRoot) -> ProfileWish | Non
 
 def _make_latch(options: dict[str, Any], root: HostRoot) -> HostLatch:
     from seclatch.agent.host_latch import HostLatch
-    from seclatch.engines.engine import LatchRegistration
+    from seclatch.engines.installation.engine import LatchRegistration
     from seclatch.engines.installer import make_engine
     from seclatch.model.recorder_limits import RecorderLimits
 

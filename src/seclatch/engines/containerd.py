@@ -13,7 +13,6 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from seclatch.engines import toml_edit
 from seclatch.engines.containerd_dump import ConfirmStep, CriHandlers, read_handlers
 from seclatch.engines.containerd_imports import (
     ImportedFile,
@@ -24,15 +23,16 @@ from seclatch.engines.containerd_imports import (
     read_version,
     refuse_missing_imports,
 )
-from seclatch.engines.engine import (
+from seclatch.engines.installation import toml_edit
+from seclatch.engines.installation.engine import (
     NAME,
     ConfigTexts,
     LatchRegistration,
     is_own_latch,
     make_conflict_error,
 )
-from seclatch.engines.file_change import ChangeStep, FileChange, read_file
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.file_change import ChangeStep, FileChange, read_file
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import InputError, SeclatchError
 
 CONFIG = "/etc/containerd/config.toml"

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seclatch.engines import toml_edit
-from seclatch.engines.engine import NAME, LatchRegistration, is_own_latch
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation import toml_edit
+from seclatch.engines.installation.engine import NAME, LatchRegistration, is_own_latch
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import SeclatchError
 
 SECONDS = 60

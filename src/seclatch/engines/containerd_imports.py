@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from seclatch.engines import toml_edit
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation import toml_edit
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import InputError
 
 MAX_FILES = 200

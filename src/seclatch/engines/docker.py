@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from seclatch.engines import docker_daemon
-from seclatch.engines.engine import (
+from seclatch.engines.installation.engine import (
     NAME,
     ConfigTexts,
     LatchRegistration,
     is_own_latch,
     make_conflict_error,
 )
-from seclatch.engines.file_change import ChangeStep, FileChange
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.file_change import ChangeStep, FileChange
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import InputError, SeclatchError
 from seclatch.output import json_edit
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from seclatch.engines.file_change import FileChange, FileState, place_file
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.file_change import FileChange, FileState, place_file
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import SeclatchError
 from seclatch.system.procfs import split_argv
 

@@ -9,19 +9,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from seclatch.engines import (
-    annotation_recorder,
-    annotation_supervisor,
-    installed_latch,
-    running_containers,
-)
+from seclatch.engines import running_containers
 from seclatch.engines.containerd import Containerd
 from seclatch.engines.crio import CriO
 from seclatch.engines.docker import Docker
-from seclatch.engines.engine import LATCHES, ContainerEngine, LatchRegistration
-from seclatch.engines.file_change import ChangeStep, FileChange, FileState, read_file
-from seclatch.engines.host_root import HostRoot
-from seclatch.engines.install_record import (
+from seclatch.engines.installation import installed_latch
+from seclatch.engines.installation.engine import LATCHES, ContainerEngine, LatchRegistration
+from seclatch.engines.installation.file_change import ChangeStep, FileChange, FileState, read_file
+from seclatch.engines.installation.host_root import HostRoot
+from seclatch.engines.installation.install_record import (
     RECORDS,
     ChangedFile,
     InstallRecord,
@@ -30,9 +26,10 @@ from seclatch.engines.install_record import (
     load_records,
     record_path,
 )
-from seclatch.engines.leftover_files import remove_leftovers
+from seclatch.engines.installation.leftover_files import remove_leftovers
 from seclatch.engines.podman import Podman
 from seclatch.engines.rancher import make_k3s, make_rke2
+from seclatch.engines.services import annotation_recorder, annotation_supervisor
 from seclatch.errors import InputError, SeclatchError
 from seclatch.model.recorder_limits import RecorderLimits
 from seclatch.runtime.find_latch import find_latch, read_latch

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seclatch.engines import toml_edit
-from seclatch.engines.engine import (
+from seclatch.engines.installation import toml_edit
+from seclatch.engines.installation.engine import (
     NAME,
     ConfigTexts,
     LatchRegistration,
     is_own_latch,
     make_conflict_error,
 )
-from seclatch.engines.file_change import ChangeStep, FileChange, read_file
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.file_change import ChangeStep, FileChange, read_file
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import InputError
 
 CONFIG = "/etc/containers/containers.conf.d/50-seclatch.conf"

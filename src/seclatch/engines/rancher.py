@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Any
 
-from seclatch.engines import toml_edit
 from seclatch.engines.containerd import CRI, make_handler
-from seclatch.engines.engine import (
+from seclatch.engines.installation import toml_edit
+from seclatch.engines.installation.engine import (
     LATCHES,
     NAME,
     ConfigTexts,
@@ -23,8 +23,8 @@ from seclatch.engines.engine import (
     is_own_latch,
     make_conflict_error,
 )
-from seclatch.engines.file_change import ChangeStep, FileChange, read_file
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.file_change import ChangeStep, FileChange, read_file
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import InputError, SeclatchError
 
 DROP_INS = {2: "config.toml.d", 3: "config-v3.toml.d"}

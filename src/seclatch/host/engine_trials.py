@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from seclatch.engines.engine import LATCHES
+from seclatch.engines.installation.engine import LATCHES
 from seclatch.errors import SeclatchError
 from seclatch.host.host_check import CheckState, HostCheck
 from seclatch.host.runtime_support import DENIED_TO_RUNTIMES

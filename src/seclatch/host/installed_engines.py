@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from seclatch.engines.annotation_recorder import is_installed, try_recorder
-from seclatch.engines.annotation_supervisor import try_supervisor
 from seclatch.engines.containerd import Containerd
-from seclatch.engines.engine import NAME
-from seclatch.engines.host_root import HostRoot
-from seclatch.engines.install_record import InstallRecord, hash_content, load_record
+from seclatch.engines.installation.engine import NAME
+from seclatch.engines.installation.host_root import HostRoot
+from seclatch.engines.installation.install_record import InstallRecord, hash_content, load_record
+from seclatch.engines.services.annotation_recorder import is_installed, try_recorder
+from seclatch.engines.services.annotation_supervisor import try_supervisor
 from seclatch.errors import SeclatchError
 from seclatch.host.daemon_age import find_listener, find_newer_file
 from seclatch.host.engine_trials import choose_containerd_socket, find_daemon_fault, try_engine

@@ -14,7 +14,7 @@ from seclatch.agent.host_latch import HostLatch
 from seclatch.agent.node_agent import NodeAgent
 from seclatch.agent.protobuf_wire import decode_message, encode_message
 from seclatch.agent.ready_label import ReadyLabel
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import SeclatchError
 from seclatch.registry.registry_http import RegistryAccess
 from tests.fleet.test_ready_label import Labels

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from seclatch.engines.containerd_imports import expand_pattern
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import InputError
 from tests.unit.engines.tree import Tree
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seclatch.engines.docker_daemon import SOCKET, DockerDaemon, make_interim_file, read_daemon
-from seclatch.engines.file_change import FileState
+from seclatch.engines.installation.file_change import FileState
 from seclatch.errors import SeclatchError
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.engines.file_change import (
+from seclatch.engines.installation.file_change import (
     DirectoryChange,
     FileChange,
     FileState,

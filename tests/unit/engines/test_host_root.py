@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import SeclatchError
 
 

@@ -8,7 +8,7 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.engines import toml_edit
+from seclatch.engines.installation import toml_edit
 from seclatch.errors import InputError
 
 keys = st.text("abc.-\"' é", min_size=1, max_size=5)

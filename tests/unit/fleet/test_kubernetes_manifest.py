@@ -13,7 +13,7 @@ import yaml
 
 from seclatch.agent.node_label import LABEL
 from seclatch.data import DATA
-from seclatch.engines import recorder_service
+from seclatch.engines.services import recorder_service
 from seclatch.fleet.kubernetes_manifest import (
     CAPABILITIES,
     READY_LABEL,

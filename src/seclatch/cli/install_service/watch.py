@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from seclatch.cli.shared import engine_command as common
-from seclatch.engines.watch_service import plan_service, refuse_temporary
+from seclatch.engines.services.watch_service import plan_service, refuse_temporary
 from seclatch.errors import SeclatchError
 
 

@@ -23,8 +23,8 @@ def ask(verb: str, name: str, directory: PurePosixPath | None) -> list[str]:
 
 
 def _find_socket(directory: PurePosixPath | None) -> str:
-    from seclatch.engines.annotation_recorder import read_limits
-    from seclatch.engines.host_root import HostRoot
+    from seclatch.engines.installation.host_root import HostRoot
+    from seclatch.engines.services.annotation_recorder import read_limits
     from seclatch.recording.annotated.spool import RecordingSpool
 
     if os.geteuid() != 0:

@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 
-from seclatch.engines.file_change import ChangeStep, apply_steps
-from seclatch.engines.host_root import SYSTEM_PATH, HostRoot
+from seclatch.engines.installation.file_change import ChangeStep, apply_steps
+from seclatch.engines.installation.host_root import SYSTEM_PATH, HostRoot
 from seclatch.engines.installer import InstallPlan
-from seclatch.engines.watch_service import ServicePlan
+from seclatch.engines.services.watch_service import ServicePlan
 from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import make_printable
 

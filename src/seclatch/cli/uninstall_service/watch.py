@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from seclatch.cli.shared import engine_command as common
-from seclatch.engines.watch_service import plan_service_removal
+from seclatch.engines.services.watch_service import plan_service_removal
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from seclatch.engines.file_change import ChangeStep, FileChange
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.file_change import ChangeStep, FileChange
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import InputError, SeclatchError
 from seclatch.model.recorder_limits import RecorderLimits
 

@@ -7,8 +7,8 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from seclatch.engines.engine import LATCHES, LatchRegistration
-from seclatch.engines.file_change import (
+from seclatch.engines.installation.engine import LATCHES, LatchRegistration
+from seclatch.engines.installation.file_change import (
     ChangeStep,
     DirectoryChange,
     FileChange,
@@ -16,7 +16,7 @@ from seclatch.engines.file_change import (
     LinkChange,
     read_file,
 )
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import SeclatchError
 from seclatch.runtime.find_latch import RUNTIMES
 from seclatch.system.recorder_client import DEFAULT_SOCKET

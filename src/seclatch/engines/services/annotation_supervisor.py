@@ -9,11 +9,15 @@ from __future__ import annotations
 import json
 from pathlib import PurePosixPath
 
-from seclatch.engines import installed_latch
-from seclatch.engines.annotation_recorder import make_script, refuse_unsafe_python, try_program
-from seclatch.engines.engine import LATCHES, LatchRegistration
-from seclatch.engines.file_change import ChangeStep, FileChange, FileState, read_file
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation import installed_latch
+from seclatch.engines.installation.engine import LATCHES, LatchRegistration
+from seclatch.engines.installation.file_change import ChangeStep, FileChange, FileState, read_file
+from seclatch.engines.installation.host_root import HostRoot
+from seclatch.engines.services.annotation_recorder import (
+    make_script,
+    refuse_unsafe_python,
+    try_program,
+)
 from seclatch.runtime.find_latch import find_latch, read_latch
 
 PROGRAM, SETTINGS, TIGHTEN = "supervisor", "supervisor.json", "seclatch-tighten"

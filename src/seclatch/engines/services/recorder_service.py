@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from seclatch.engines.file_change import ChangeStep
-from seclatch.engines.host_root import HostRoot
-from seclatch.engines.systemd_unit import SystemdUnit, is_booted, quote_word
+from seclatch.engines.installation.file_change import ChangeStep
+from seclatch.engines.installation.host_root import HostRoot
+from seclatch.engines.services.systemd_unit import SystemdUnit, is_booted, quote_word
 from seclatch.model.recorder_limits import RecorderLimits
 
 NAME = "seclatch-recorder.service"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from seclatch.engines.file_change import read_file
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation.file_change import read_file
+from seclatch.engines.installation.host_root import HostRoot
 from seclatch.errors import InputError, SeclatchError
 
 RECORDS = "/var/lib/seclatch/install"

@@ -19,10 +19,11 @@ from pathlib import Path
 import msgspec
 
 import seclatch
-from seclatch.engines import installed_latch, recorder_service
-from seclatch.engines.engine import LATCHES, LatchRegistration
-from seclatch.engines.file_change import ChangeStep, FileChange, FileState, read_file
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installation import installed_latch
+from seclatch.engines.installation.engine import LATCHES, LatchRegistration
+from seclatch.engines.installation.file_change import ChangeStep, FileChange, FileState, read_file
+from seclatch.engines.installation.host_root import HostRoot
+from seclatch.engines.services import recorder_service
 from seclatch.errors import SeclatchError
 from seclatch.model.recorder_limits import RecorderLimits, decode_limits
 from seclatch.system.recorder_client import DEFAULT_SOCKET, ask_recorder

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from seclatch.engines.file_change import ChangeStep, FileChange, LinkChange, read_file
+from seclatch.engines.installation.file_change import ChangeStep, FileChange, LinkChange, read_file
 
 PURPOSE = "left by an interrupted run"
 

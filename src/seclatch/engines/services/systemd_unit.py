@@ -8,9 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seclatch.engines.file_change import ChangeStep, FileChange, FileState, LinkChange, read_file
-from seclatch.engines.host_root import HostRoot
-from seclatch.engines.installed_latch import choose_owner
+from seclatch.engines.installation.file_change import (
+    ChangeStep,
+    FileChange,
+    FileState,
+    LinkChange,
+    read_file,
+)
+from seclatch.engines.installation.host_root import HostRoot
+from seclatch.engines.installation.installed_latch import choose_owner
 from seclatch.errors import SeclatchError
 
 _RUNNING = Path("/run/systemd/system")  # sd_booted(3)

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import seclatch
-from seclatch.engines.file_change import ChangeStep
-from seclatch.engines.host_root import HostRoot
-from seclatch.engines.systemd_unit import SystemdUnit, quote_word
+from seclatch.engines.installation.file_change import ChangeStep
+from seclatch.engines.installation.host_root import HostRoot
+from seclatch.engines.services.systemd_unit import SystemdUnit, quote_word
 from seclatch.errors import SeclatchError
 
 NAME = "seclatch-watch.service"
