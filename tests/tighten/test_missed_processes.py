@@ -12,8 +12,8 @@ import pytest
 
 from seclatch.model.process import LiveProcess, LiveThread
 from seclatch.system.procfs import list_threads, read_start
-from seclatch.tighten import missed_processes as module
-from seclatch.tighten import tighten_roles
+from seclatch.tighten.roles import missed_processes as module
+from seclatch.tighten.roles import tighten_roles
 from seclatch.tighten.run_tighten import TightenOptions, TightenOutcome
 from seclatch.tighten.tighten_container import TightenRequest
 from seclatch.tighten.tighten_report import TightenReport, explain_failures

@@ -17,19 +17,20 @@ from seclatch.model.arch import Arch
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.parse.load_profile import parse_profile
 from seclatch.system.procfs import read_start
-from seclatch.tighten import own_processes, run_tighten
+from seclatch.tighten import run_tighten
 from seclatch.tighten.further_filter import FurtherFilter, decode_program
-from seclatch.tighten.inherited_filters import (
-    JudgedProcesses,
-    find_uncounted_threads,
-    judge_processes,
-)
-from seclatch.tighten.own_processes import tighten_own_processes
-from seclatch.tighten.present_filters import NamedFilter, choose_method, make_named
 from seclatch.tighten.process_facts import ProcessFacts
 from seclatch.tighten.run_tighten import TightenOptions, TightenOutcome, count_ticks
 from seclatch.tighten.tighten_container import TightenRequest
 from seclatch.tighten.tighten_report import TightenReport
+from seclatch.tighten.unprivileged import own_processes
+from seclatch.tighten.unprivileged.inherited_filters import (
+    JudgedProcesses,
+    find_uncounted_threads,
+    judge_processes,
+)
+from seclatch.tighten.unprivileged.own_processes import tighten_own_processes
+from seclatch.tighten.unprivileged.present_filters import NamedFilter, choose_method, make_named
 
 LOADS = [{"index": 0, "value": 22, "op": "SCMP_CMP_EQ"}]
 
@@ -128,7 +129,7 @@ from pathlib import Path
 from seclatch.errors import SeclatchError
 from seclatch.process.tightened_records import write_tightened
 from seclatch.system.procfs import read_start, read_status
-from seclatch.tighten.inherited_filters import find_unbound, judge_processes
+from seclatch.tighten.unprivileged.inherited_filters import find_unbound, judge_processes
 
 folder, later = Path(sys.argv[1]), int(sys.argv[2])
 allow = ctypes.create_string_buffer(bytes.fromhex("060000000000ff7f"))

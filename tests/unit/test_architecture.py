@@ -94,6 +94,10 @@ MAY_IMPORT = {
         "process.kernel runtime recording recording.ready profile.parse profile.compile "
         "profile.meaning profile.generate"
     ),
+    "tighten.roles": "model.recording output system tighten",
+    "tighten.unprivileged": (
+        "model output system filter profile.parse profile.compile process tighten tighten.roles"
+    ),
     "tighten.automatic": (
         "model output system process process.containers recording recording.annotated "
         "recording.ready tighten profile.parse profile.compile"
@@ -174,11 +178,11 @@ MAY_IMPORT = {
     "cli.uninstall_service": "engines.services cli.shared",
     "cli": (
         "model model.recording model.profile output report report.tables report.document apply "
-        "demo tighten diagnose diagnose.evidence recording engines engines.installation "
-        "engines.services host process runtime registry fleet profile profile.parse "
-        "profile.artifact profile.meaning profile.compile profile.generate profile.export "
-        "profile.amend recording.files scan scan.analysis scan.image scan.summary watch "
-        "watch.sources watch.targets agent cli.shared cli.record"
+        "demo tighten tighten.roles tighten.unprivileged diagnose diagnose.evidence recording "
+        "engines engines.installation engines.services host process runtime registry fleet profile "
+        "profile.parse profile.artifact profile.meaning profile.compile profile.generate "
+        "profile.export profile.amend recording.files scan scan.analysis scan.image scan.summary "
+        "watch watch.sources watch.targets agent cli.shared cli.record"
     ),
 }
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seclatch.tighten.rehearse import DeniedCall
+    from seclatch.tighten.roles.tighten_roles import RoleRequest
     from seclatch.tighten.tighten_report import TightenReport
-    from seclatch.tighten.tighten_roles import RoleRequest
 
 _MOST = timedelta(days=1)
 
@@ -143,13 +143,13 @@ def command(
     """
     from seclatch.cli.shared.result_output import require_stdout
     from seclatch.profile.compile.compile_profile import Runtime
+    from seclatch.tighten.roles.tighten_roles import RoleRequest
     from seclatch.tighten.run_tighten import TightenOptions
     from seclatch.tighten.tighten_container import (
         DeniedInRehearsalError,
         TightenRequest,
         require_permission,
     )
-    from seclatch.tighten.tighten_roles import RoleRequest
 
     require_stdout()
     options = TightenOptions(wait, no_new_privs, dry_run)
@@ -178,21 +178,21 @@ def command(
 
 
 def _tighten(wanted: RoleRequest) -> TightenReport:
+    from seclatch.tighten.roles.tighten_roles import tighten_roles
     from seclatch.tighten.tighten_container import can_suspend, tighten_container
-    from seclatch.tighten.tighten_roles import tighten_roles
 
     by_role = set(wanted.profiles) != {""}
     if can_suspend():
         return tighten_roles(wanted) if by_role else tighten_container(wanted.request)
-    from seclatch.tighten.own_processes import tighten_own_processes
-    from seclatch.tighten.own_roles import tighten_own_roles
+    from seclatch.tighten.unprivileged.own_processes import tighten_own_processes
+    from seclatch.tighten.unprivileged.own_roles import tighten_own_roles
 
     return tighten_own_roles(wanted) if by_role else tighten_own_processes(wanted.request)
 
 
 def _stay(wanted: RoleRequest, as_json: bool) -> bool:
     """Tighten what the container creates until it ends or a signal comes; all bound?"""
-    from seclatch.tighten.stay_tightened import stay_tightened
+    from seclatch.tighten.roles.stay_tightened import stay_tightened
 
     complete = True
     _notify("watching for processes that are created from now on; Ctrl-C ends it")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.process import LiveProcess, LiveThread
-from seclatch.tighten import tighten_roles as module
+from seclatch.tighten.roles import tighten_roles as module
+from seclatch.tighten.roles.tighten_roles import RoleRequest, tighten_roles
 from seclatch.tighten.tighten_container import PreparedFilter, TightenRequest
-from seclatch.tighten.tighten_roles import RoleRequest, tighten_roles
 from seclatch.tighten.tighten_target import TightenTarget
 
 

@@ -13,9 +13,9 @@ from seclatch.errors import SeclatchError
 from seclatch.model.recording.process_role import choose_role
 from seclatch.output.printable_text import make_printable
 from seclatch.system.procfs import read_start, read_status
-from seclatch.tighten.live_roles import read_roles
-from seclatch.tighten.missed_processes import find_missed
 from seclatch.tighten.rehearse import rehearse_roles
+from seclatch.tighten.roles.live_roles import read_roles
+from seclatch.tighten.roles.missed_processes import find_missed
 from seclatch.tighten.run_tighten import ProcessOutcome, TightenOutcome
 from seclatch.tighten.tighten_container import (
     DeniedInRehearsalError,

@@ -15,18 +15,6 @@ from seclatch.errors import SeclatchError
 from seclatch.process.tightened_records import find_own_folder, write_tightened
 from seclatch.system.procfs import read_start
 from seclatch.tighten.further_filter import FurtherFilter
-from seclatch.tighten.inherited_filters import (
-    JudgedProcesses,
-    find_unbound,
-    find_uncounted_threads,
-    judge_processes,
-)
-from seclatch.tighten.present_filters import (
-    NamedFilter,
-    choose_method,
-    make_named,
-    read_configured_filters,
-)
 from seclatch.tighten.process_facts import read_process_facts
 from seclatch.tighten.run_tighten import (
     MISSED,
@@ -51,7 +39,19 @@ from seclatch.tighten.tighten_target import (
     find_tighten_target,
     list_target_pids,
 )
-from seclatch.tighten.traceable_processes import require_traceable
+from seclatch.tighten.unprivileged.inherited_filters import (
+    JudgedProcesses,
+    find_unbound,
+    find_uncounted_threads,
+    judge_processes,
+)
+from seclatch.tighten.unprivileged.present_filters import (
+    NamedFilter,
+    choose_method,
+    make_named,
+    read_configured_filters,
+)
+from seclatch.tighten.unprivileged.traceable_processes import require_traceable
 
 _SHOWN = 6
 _EVERY = 0.1

@@ -9,9 +9,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from seclatch.process.tightened_records import find_own_folder
-from seclatch.tighten.inherited_filters import find_unbound
-from seclatch.tighten.live_roles import read_roles
-from seclatch.tighten.own_processes import (
+from seclatch.tighten.roles.live_roles import read_roles
+from seclatch.tighten.roles.tighten_roles import RoleRequest, group_by_profile, join_reports
+from seclatch.tighten.tighten_report import TightenReport
+from seclatch.tighten.unprivileged.inherited_filters import find_unbound
+from seclatch.tighten.unprivileged.own_processes import (
     OwnFilter,
     add_missed,
     find_own_target,
@@ -19,8 +21,6 @@ from seclatch.tighten.own_processes import (
     prepare_own,
     put_on_own,
 )
-from seclatch.tighten.tighten_report import TightenReport
-from seclatch.tighten.tighten_roles import RoleRequest, group_by_profile, join_reports
 
 
 def tighten_own_roles(wanted: RoleRequest) -> TightenReport:

@@ -14,10 +14,10 @@ from seclatch.errors import SeclatchError
 from seclatch.model.recording.process_role import choose_role
 from seclatch.system.procfs import read_start
 from seclatch.system.signal_wait import await_signal
-from seclatch.tighten.live_roles import StartedProcesses, list_family, read_roles
+from seclatch.tighten.roles.live_roles import StartedProcesses, list_family, read_roles
+from seclatch.tighten.roles.tighten_roles import RoleRequest, select_alone
 from seclatch.tighten.tighten_container import prepare_filter, put_on
 from seclatch.tighten.tighten_report import TightenReport
-from seclatch.tighten.tighten_roles import RoleRequest, select_alone
 from seclatch.tighten.tighten_target import (
     TightenTarget,
     find_tighten_target,
