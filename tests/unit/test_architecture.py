@@ -126,8 +126,12 @@ MAY_IMPORT = {
         "model model.profile filter.classic_bpf apply process profile.parse profile.compile "
         "recording.trace recording.backends.bpf diagnose.evidence"
     ),
-    "diagnose.causes": (
+    "diagnose.failure": (
         "model recording.trace recording.backends.bpf diagnose.evidence diagnose.denials"
+    ),
+    "diagnose.causes": (
+        "model recording.trace recording.backends.bpf diagnose.evidence diagnose.denials "
+        "diagnose.failure"
     ),
     "diagnose.remedies": (
         "model model.profile profile.parse profile.compile profile.checks profile.export "
@@ -136,7 +140,7 @@ MAY_IMPORT = {
     "diagnose.confirm": (
         "model system runtime profile.parse profile.export profile.edit recording.trace "
         "recording.attribution recording.backends.bpf diagnose.evidence diagnose.denials "
-        "diagnose.causes diagnose.remedies"
+        "diagnose.failure diagnose.causes diagnose.remedies"
     ),
     "diagnose": (
         "model model.recording output report profile.parse recording recording.trace "

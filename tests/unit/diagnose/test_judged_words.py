@@ -6,7 +6,7 @@ from errno import ECONNREFUSED, ENOENT, EPERM
 
 import pytest
 
-from seclatch.diagnose.denials.own_words import quotes_source
+from seclatch.diagnose.failure.own_words import quotes_source
 from tests.unit.diagnose.runs import Run
 
 SOURCE = "require('os').setPriority(5); missing.call()"

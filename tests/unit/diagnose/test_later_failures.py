@@ -6,7 +6,7 @@ from errno import EACCES, ECONNREFUSED, EEXIST, ENOENT
 
 import pytest
 
-from seclatch.diagnose.denials.later_failures import Relation, relate
+from seclatch.diagnose.failure.later_failures import Relation, relate
 from seclatch.recording.backends.bpf.detail_events import DetailFlag, Seen, What
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.diagnose.denials.script_outcome import EndedCommand, Outcome, judge_command
+from seclatch.diagnose.failure.script_outcome import EndedCommand, Outcome, judge_command
 
 MKDIR = ("mkdir", "x")
 

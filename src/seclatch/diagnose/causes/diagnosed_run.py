@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from seclatch.diagnose.denials.failure_chain import find_origin
-from seclatch.diagnose.denials.judge_failure import judge_failure
-from seclatch.diagnose.denials.judged_failure import FailureVerdict
 from seclatch.diagnose.denials.list_denials import DenialCase, RunDenials
 from seclatch.diagnose.evidence.run_evidence import RunEvidence, StderrLine, has_failed
+from seclatch.diagnose.failure.failure_chain import find_origin
+from seclatch.diagnose.failure.judge_failure import judge_failure
+from seclatch.diagnose.failure.judged_failure import FailureVerdict
 from seclatch.model.stage import Stage
 from seclatch.recording.backends.bpf.detail_events import Seen
 from seclatch.recording.trace.assign_stages import EnteredSession

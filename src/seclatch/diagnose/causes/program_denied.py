@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import takewhile
 
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
-from seclatch.diagnose.denials.judged_failure import FailureVerdict
 from seclatch.diagnose.denials.list_denials import DenialCase
 from seclatch.diagnose.evidence.run_evidence import RunEvidence, read_end_signal, read_exit_code
 from seclatch.diagnose.evidence.sentences import describe_denial
+from seclatch.diagnose.failure.judged_failure import FailureVerdict
 from seclatch.model.stage import Stage
 from seclatch.recording.backends.bpf.detail_events import FLIGHT
 

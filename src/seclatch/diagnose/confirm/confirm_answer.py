@@ -31,9 +31,9 @@ from seclatch.diagnose.confirm.second_run import (
     SecondRun,
 )
 from seclatch.diagnose.confirm.standard_streams import RepeatedInput
-from seclatch.diagnose.denials.judged_failure import FailureVerdict
 from seclatch.diagnose.denials.list_denials import DenialCase, RunDenials
 from seclatch.diagnose.evidence.run_evidence import RunEvidence
+from seclatch.diagnose.failure.judged_failure import FailureVerdict
 from seclatch.errors import SeclatchError
 from seclatch.model.explanation import Confirmation
 

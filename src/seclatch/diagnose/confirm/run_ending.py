@@ -11,9 +11,9 @@ from enum import Enum
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun
 from seclatch.diagnose.denials.error_lines import find_errnos, find_implied_errnos
 from seclatch.diagnose.denials.list_denials import DenialCase
-from seclatch.diagnose.denials.own_words import is_exception, is_mistake
 from seclatch.diagnose.evidence.run_evidence import RunEvidence, read_exit_code
 from seclatch.diagnose.evidence.sentences import sounds_like_error
+from seclatch.diagnose.failure.own_words import is_exception, is_mistake
 from seclatch.model.stage import Stage
 from seclatch.recording.backends.bpf.detail_events import Seen
 from seclatch.recording.trace.syscall_names import name_call

@@ -12,22 +12,17 @@ from seclatch.diagnose.denials.error_lines import (
     names_path,
     names_path_below,
 )
-from seclatch.diagnose.denials.judge_kernel_failure import judge_kernel_failure
-from seclatch.diagnose.denials.judge_own_words import judge_parents_words
-from seclatch.diagnose.denials.judged_failure import FailureVerdict, JudgedFailure, quote_last_words
-from seclatch.diagnose.denials.last_words import BestMatch
 from seclatch.diagnose.denials.list_denials import DenialCase
-from seclatch.diagnose.denials.own_words import (
-    has_topic,
-    is_about,
-    is_bug,
-    is_mistake,
-)
-from seclatch.diagnose.denials.script_outcome import Outcome
 from seclatch.diagnose.evidence.run_evidence import (
     StderrLine,
 )
 from seclatch.diagnose.evidence.sentences import sounds_like_error
+from seclatch.diagnose.failure.judge_kernel_failure import judge_kernel_failure
+from seclatch.diagnose.failure.judge_own_words import judge_parents_words
+from seclatch.diagnose.failure.judged_failure import FailureVerdict, JudgedFailure, quote_last_words
+from seclatch.diagnose.failure.last_words import BestMatch
+from seclatch.diagnose.failure.own_words import has_topic, is_about, is_bug, is_mistake
+from seclatch.diagnose.failure.script_outcome import Outcome
 from seclatch.recording.backends.bpf.detail_events import Seen
 
 _RAISED = re.compile(r"[\w.]*(Error|Exception)\b")

@@ -5,18 +5,16 @@ from __future__ import annotations
 from seclatch.diagnose.denials.error_lines import (
     names_path,
 )
-from seclatch.diagnose.denials.judge_kernel_failure import judge_kernel_failure
-from seclatch.diagnose.denials.judged_failure import FailureVerdict, JudgedFailure
 from seclatch.diagnose.denials.last_calls import gives_up
-from seclatch.diagnose.denials.later_failures import has_single_purpose
 from seclatch.diagnose.denials.list_denials import DenialCase
-from seclatch.diagnose.denials.own_words import (
-    is_about,
-)
-from seclatch.diagnose.denials.script_outcome import Outcome
 from seclatch.diagnose.evidence.run_evidence import (
     RunEvidence,
 )
+from seclatch.diagnose.failure.judge_kernel_failure import judge_kernel_failure
+from seclatch.diagnose.failure.judged_failure import FailureVerdict, JudgedFailure
+from seclatch.diagnose.failure.later_failures import has_single_purpose
+from seclatch.diagnose.failure.own_words import is_about
+from seclatch.diagnose.failure.script_outcome import Outcome
 from seclatch.recording.backends.bpf.detail_events import Seen
 from seclatch.recording.trace.trace import TracedProcess
 

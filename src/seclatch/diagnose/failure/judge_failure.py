@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seclatch.diagnose.denials.judge_last_calls import (
+from seclatch.diagnose.denials.list_denials import DenialCase
+from seclatch.diagnose.evidence.run_evidence import RunEvidence
+from seclatch.diagnose.failure.judge_last_calls import (
     judge_last_calls,
     judge_script_text,
     judge_signal,
 )
-from seclatch.diagnose.denials.judge_last_words import judge_last_words
-from seclatch.diagnose.denials.judge_own_words import judge_own_words, judge_parents_words
-from seclatch.diagnose.denials.judged_failure import FailureVerdict, JudgedFailure
-from seclatch.diagnose.denials.list_denials import DenialCase
-from seclatch.diagnose.denials.script_outcome import Outcome
-from seclatch.diagnose.evidence.run_evidence import RunEvidence
+from seclatch.diagnose.failure.judge_last_words import judge_last_words
+from seclatch.diagnose.failure.judge_own_words import judge_own_words, judge_parents_words
+from seclatch.diagnose.failure.judged_failure import FailureVerdict, JudgedFailure
+from seclatch.diagnose.failure.script_outcome import Outcome
 from seclatch.recording.trace.trace import TracedProcess
 
 _WAYS = (

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from errno import ECONNREFUSED, ENOENT
 
-from seclatch.diagnose.denials.judged_failure import FailureVerdict, JudgedFailure
-from seclatch.diagnose.denials.later_failures import Relation, relate
 from seclatch.diagnose.denials.list_denials import DenialCase
-from seclatch.diagnose.denials.own_words import (
-    is_advice,
-)
 from seclatch.diagnose.evidence.run_evidence import (
     has_failed,
 )
+from seclatch.diagnose.failure.judged_failure import FailureVerdict, JudgedFailure
+from seclatch.diagnose.failure.later_failures import Relation, relate
+from seclatch.diagnose.failure.own_words import is_advice
 from seclatch.model import errno
 from seclatch.recording.backends.bpf.detail_events import Seen
 

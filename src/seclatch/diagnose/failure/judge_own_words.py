@@ -10,10 +10,12 @@ from seclatch.diagnose.denials.error_lines import (
     is_warning,
     names_call,
 )
-from seclatch.diagnose.denials.judged_failure import FailureVerdict, JudgedFailure, quote_last_words
-from seclatch.diagnose.denials.later_failures import Relation, relate
 from seclatch.diagnose.denials.list_denials import DenialCase
-from seclatch.diagnose.denials.own_words import (
+from seclatch.diagnose.evidence.run_evidence import StderrLine, read_exit_code
+from seclatch.diagnose.evidence.sentences import sounds_like_error
+from seclatch.diagnose.failure.judged_failure import FailureVerdict, JudgedFailure, quote_last_words
+from seclatch.diagnose.failure.later_failures import Relation, relate
+from seclatch.diagnose.failure.own_words import (
     has_topic,
     is_about,
     is_advice,
@@ -23,8 +25,6 @@ from seclatch.diagnose.denials.own_words import (
     is_mistake,
     is_network_error,
 )
-from seclatch.diagnose.evidence.run_evidence import StderrLine, read_exit_code
-from seclatch.diagnose.evidence.sentences import sounds_like_error
 
 
 def judge_own_words(failure: JudgedFailure) -> FailureVerdict | None:

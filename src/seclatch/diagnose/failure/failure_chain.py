@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 
 from seclatch.diagnose.denials.error_lines import find_errnos, is_consequence, is_warning
-from seclatch.diagnose.denials.own_words import is_exception, is_mistake
-from seclatch.diagnose.denials.script_outcome import (
+from seclatch.diagnose.denials.stderr_writes import count_other_writes
+from seclatch.diagnose.evidence.run_evidence import RunEvidence, has_failed, read_exit_code
+from seclatch.diagnose.evidence.script_texts import is_shell, stops_at_errors
+from seclatch.diagnose.evidence.sentences import sounds_like_error
+from seclatch.diagnose.failure.own_words import is_exception, is_mistake
+from seclatch.diagnose.failure.script_outcome import (
     EndedCommand,
     Outcome,
     ScriptOutcome,
     judge_command,
 )
-from seclatch.diagnose.denials.stderr_writes import count_other_writes
-from seclatch.diagnose.evidence.run_evidence import RunEvidence, has_failed, read_exit_code
-from seclatch.diagnose.evidence.script_texts import is_shell, stops_at_errors
-from seclatch.diagnose.evidence.sentences import sounds_like_error
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import TracedProcess
 

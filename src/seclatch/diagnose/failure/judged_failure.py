@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from seclatch.diagnose.denials.failure_chain import find_script_outcome, passes_certainly
 from seclatch.diagnose.denials.last_calls import is_work
-from seclatch.diagnose.denials.last_words import LastWords
 from seclatch.diagnose.denials.list_denials import DenialCase
-from seclatch.diagnose.denials.own_words import is_frame, quotes_source
-from seclatch.diagnose.denials.script_outcome import Outcome, ScriptOutcome
 from seclatch.diagnose.denials.stderr_writes import BUFFERED, count_other_writes
 from seclatch.diagnose.evidence.run_evidence import RunEvidence, StderrLine, has_failed
+from seclatch.diagnose.failure.failure_chain import find_script_outcome, passes_certainly
+from seclatch.diagnose.failure.last_words import LastWords
+from seclatch.diagnose.failure.own_words import is_frame, quotes_source
+from seclatch.diagnose.failure.script_outcome import Outcome, ScriptOutcome
 from seclatch.recording.backends.bpf.detail_events import Seen
 from seclatch.recording.trace.trace import TracedProcess
 

@@ -13,7 +13,7 @@ from enum import Enum
 from itertools import takewhile
 from pathlib import PurePosixPath
 
-from seclatch.diagnose.denials.parse_script import Script, ScriptCommand, parse_script
+from seclatch.diagnose.failure.parse_script import Script, ScriptCommand, parse_script
 
 _EXIT = re.compile(r"\b(?:exit|return)\b(?:[ \t]+(\d{1,3}))?")
 _CLOSERS = {"fi", "done", "esac", "}"}
