@@ -14,8 +14,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from seclatch.diagnose.confirm.client_command.run_options import FLAGS
 from seclatch.diagnose.confirm.run_limit import RunLimit
-from seclatch.diagnose.confirm.run_options import FLAGS
 from seclatch.diagnose.observe_command import observe_command
 from seclatch.recording.recorder import RecordOptions
 from tests.explain.conftest import SCHEMA, SECLATCH

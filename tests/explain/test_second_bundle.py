@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from seclatch.diagnose.confirm.client_command.second_run import CannotRunAgainError
 from seclatch.diagnose.confirm.run_again import plan_run_again
-from seclatch.diagnose.confirm.second_run import CannotRunAgainError
 from tests.unit.diagnose.test_run_again import PROFILE, run_again
 
 pytestmark = pytest.mark.root

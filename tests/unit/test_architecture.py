@@ -137,15 +137,19 @@ MAY_IMPORT = {
         "model model.profile profile.parse profile.compile profile.checks profile.export "
         "profile.edit diagnose.evidence diagnose.denials diagnose.causes"
     ),
+    "diagnose.confirm.client_command": "",
+    "diagnose.confirm.effects": "system diagnose.confirm.client_command",
     "diagnose.confirm": (
         "model system runtime profile.parse profile.export profile.edit recording.trace "
         "recording.attribution recording.backends.bpf diagnose.evidence diagnose.denials "
-        "diagnose.failure diagnose.causes diagnose.remedies"
+        "diagnose.failure diagnose.causes diagnose.remedies diagnose.confirm.client_command "
+        "diagnose.confirm.effects"
     ),
     "diagnose": (
         "model model.recording output report profile.parse recording recording.trace "
         "recording.attribution recording.backends recording.backends.bpf recording.ready "
-        "diagnose.evidence diagnose.denials diagnose.causes diagnose.remedies diagnose.confirm"
+        "diagnose.evidence diagnose.denials diagnose.causes diagnose.remedies diagnose.confirm "
+        "diagnose.confirm.client_command"
     ),
     "watch.sources": "model system bpf recording.backends.bpf",
     "watch.targets": "model output",

@@ -71,8 +71,8 @@ def build_explanation(evidence: RunEvidence, confirm: Confirm | None = None) -> 
 
 
 def _can_confirm(command: Sequence[str]) -> bool:
+    from seclatch.diagnose.confirm.client_command.second_run import CannotRunAgainError
     from seclatch.diagnose.confirm.run_again import plan_run_again
-    from seclatch.diagnose.confirm.second_run import CannotRunAgainError
 
     try:
         plan_run_again(command)

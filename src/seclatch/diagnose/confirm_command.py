@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable
 
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
-from seclatch.diagnose.confirm.confirm_answer import Confirmer, decline, list_cases
-from seclatch.diagnose.confirm.held_signals import StopSignals, hold_stop_signals
-from seclatch.diagnose.confirm.run_again import plan_run_again
-from seclatch.diagnose.confirm.run_limit import RunLimit
-from seclatch.diagnose.confirm.second_run import (
+from seclatch.diagnose.confirm.client_command.second_run import (
     CannotRunAgainError,
     NothingToConfirmError,
     SecondRun,
 )
+from seclatch.diagnose.confirm.confirm_answer import Confirmer, decline, list_cases
+from seclatch.diagnose.confirm.held_signals import StopSignals, hold_stop_signals
+from seclatch.diagnose.confirm.run_again import plan_run_again
+from seclatch.diagnose.confirm.run_limit import RunLimit
 from seclatch.diagnose.confirm.standard_streams import keep_input
 from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.diagnose.observe_command import UPDATE_INTERVAL, observe_command

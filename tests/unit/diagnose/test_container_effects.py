@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from seclatch.diagnose.confirm.container_effects import find_effect
-from seclatch.diagnose.confirm.mount_effects import MountCheck
+from seclatch.diagnose.confirm.effects.container_effects import find_effect
+from seclatch.diagnose.confirm.effects.mount_effects import MountCheck
 from seclatch.runtime.bind_volume import BindVolume
 from seclatch.runtime.container_user import UserIdentity
 from seclatch.runtime.oci_bundle import BundleOptions, make_config

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from seclatch.diagnose.confirm.client_command.second_run import CannotRunAgainError
 from seclatch.diagnose.confirm.require_no_effect import choose_config
 from seclatch.diagnose.confirm.run_again import plan_run_again
-from seclatch.diagnose.confirm.second_run import CannotRunAgainError
 from seclatch.diagnose.evidence.container_bundles import (
     BundleContainer,
     describe_bundle,

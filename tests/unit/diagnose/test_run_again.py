@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from seclatch.diagnose.confirm.client_command.run_options import split_options
+from seclatch.diagnose.confirm.client_command.second_run import CannotRunAgainError
 from seclatch.diagnose.confirm.run_again import plan_run_again
-from seclatch.diagnose.confirm.run_options import split_options
-from seclatch.diagnose.confirm.second_run import CannotRunAgainError
 
 PROFILE = {"defaultAction": "SCMP_ACT_ALLOW"}
 

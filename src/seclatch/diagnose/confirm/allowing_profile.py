@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from seclatch.diagnose.confirm.client_command.second_run import CannotRunAgainError
 from seclatch.diagnose.confirm.closed_profile import KEYRING
-from seclatch.diagnose.confirm.second_run import CannotRunAgainError
 from seclatch.diagnose.denials.list_denials import DenialCase
 from seclatch.diagnose.denials.matching_rule import ProfileEvaluator, make_evaluator
 from seclatch.diagnose.remedies.required_capabilities import find_taken

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from seclatch.diagnose.confirm.second_run import CannotRunAgainError
+from seclatch.diagnose.confirm.client_command.second_run import CannotRunAgainError
 from seclatch.diagnose.denials.matching_rule import ProfileEvaluator, make_evaluator
 from seclatch.errors import SeclatchError
 from seclatch.model.action import Action

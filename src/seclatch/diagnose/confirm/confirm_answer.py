@@ -11,6 +11,12 @@ from typing import Any
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.registry import find_cause
 from seclatch.diagnose.confirm.allowing_profile import allow_denied_calls, find_obstacle
+from seclatch.diagnose.confirm.client_command.second_run import (
+    CannotRunAgainError,
+    NothingToConfirmError,
+    RunAgain,
+    SecondRun,
+)
 from seclatch.diagnose.confirm.closed_profile import close_profile
 from seclatch.diagnose.confirm.describe_runs import describe_runs, describe_trial
 from seclatch.diagnose.confirm.judge_runs import Experiment, Experimenter, StopExperimentError
@@ -24,12 +30,6 @@ from seclatch.diagnose.confirm.run_ending import (
 )
 from seclatch.diagnose.confirm.run_limit import RunLimit
 from seclatch.diagnose.confirm.run_progress import RunProgress
-from seclatch.diagnose.confirm.second_run import (
-    CannotRunAgainError,
-    NothingToConfirmError,
-    RunAgain,
-    SecondRun,
-)
 from seclatch.diagnose.confirm.standard_streams import RepeatedInput
 from seclatch.diagnose.denials.list_denials import DenialCase, RunDenials
 from seclatch.diagnose.evidence.run_evidence import RunEvidence

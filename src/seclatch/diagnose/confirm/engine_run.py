@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seclatch.diagnose.confirm.run_options import RunOption
-from seclatch.diagnose.confirm.second_run import RunAgain, SecondRun, make_name, write_profile
+from seclatch.diagnose.confirm.client_command.run_options import RunOption
+from seclatch.diagnose.confirm.client_command.second_run import (
+    RunAgain,
+    SecondRun,
+    make_name,
+    write_profile,
+)
 
 _NETWORKS = ("network", "net")
 # Options about the network, the image's registry and the engine's log, and what takes their place.

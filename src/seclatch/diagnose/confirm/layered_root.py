@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from seclatch.diagnose.confirm.mount_effects import list_mount_points
+from seclatch.diagnose.confirm.effects.mount_effects import list_mount_points
 from seclatch.runtime.overlay_layer import mount_layer, mount_scratch
 from seclatch.system.mount import unshare_mounts
 from seclatch.system.openat2 import open_in_root

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun
+from seclatch.diagnose.confirm.client_command.refused_options import ENGINES
+from seclatch.diagnose.confirm.client_command.second_run import CannotRunAgainError, RunAgain
 from seclatch.diagnose.confirm.closed_profile import KEYRING
-from seclatch.diagnose.confirm.container_effects import find_effect
-from seclatch.diagnose.confirm.mount_effects import MountCheck
-from seclatch.diagnose.confirm.refused_options import ENGINES
+from seclatch.diagnose.confirm.effects.container_effects import find_effect
+from seclatch.diagnose.confirm.effects.mount_effects import MountCheck
 from seclatch.diagnose.confirm.run_ending import list_makers
-from seclatch.diagnose.confirm.second_run import CannotRunAgainError, RunAgain
 from seclatch.diagnose.denials.list_denials import DenialCase
 from seclatch.diagnose.evidence.container_bundles import BundleContainer
 from seclatch.recording.trace.trace import Segment

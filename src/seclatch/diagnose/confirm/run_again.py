@@ -12,23 +12,23 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from seclatch.diagnose.confirm.client_options import find_client_option, takes_value
-from seclatch.diagnose.confirm.command_effects import (
-    find_option,
-    find_variable,
-    find_wrapper,
-)
-from seclatch.diagnose.confirm.engine_run import ClientWords, plan_engine
-from seclatch.diagnose.confirm.refused_options import ENGINES, OWN, refuse_options
-from seclatch.diagnose.confirm.run_options import FLAGS, RunOption, split_options
-from seclatch.diagnose.confirm.second_bundle import plan_runtime
-from seclatch.diagnose.confirm.second_run import (
+from seclatch.diagnose.confirm.client_command.client_options import find_client_option, takes_value
+from seclatch.diagnose.confirm.client_command.refused_options import ENGINES, OWN, refuse_options
+from seclatch.diagnose.confirm.client_command.run_options import FLAGS, RunOption, split_options
+from seclatch.diagnose.confirm.client_command.second_run import (
     CannotRunAgainError,
     RunAgain,
     SecondRun,
     make_name,
     write_profile,
 )
+from seclatch.diagnose.confirm.effects.command_effects import (
+    find_option,
+    find_variable,
+    find_wrapper,
+)
+from seclatch.diagnose.confirm.engine_run import ClientWords, plan_engine
+from seclatch.diagnose.confirm.second_bundle import plan_runtime
 from seclatch.diagnose.evidence.command_line import find_client
 
 _LATCHED = {"seclatch-runc": "runc", "seclatch-crun": "crun"}

@@ -8,11 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seclatch.diagnose.confirm.container_effects import controls_devices
-from seclatch.diagnose.confirm.layered_root import ROOT, LayeredRoot
-from seclatch.diagnose.confirm.oci_values import get_list, get_object
-from seclatch.diagnose.confirm.run_options import RunOption
-from seclatch.diagnose.confirm.second_run import (
+from seclatch.diagnose.confirm.client_command.run_options import RunOption
+from seclatch.diagnose.confirm.client_command.second_run import (
     CannotRunAgainError,
     PlannedBundle,
     RunAgain,
@@ -20,6 +17,9 @@ from seclatch.diagnose.confirm.second_run import (
     SharedRoot,
     make_name,
 )
+from seclatch.diagnose.confirm.effects.container_effects import controls_devices
+from seclatch.diagnose.confirm.effects.oci_values import get_list, get_object
+from seclatch.diagnose.confirm.layered_root import ROOT, LayeredRoot
 from seclatch.diagnose.evidence.container_bundles import identify_folder
 
 _MAX_SIZE = 8 << 20

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from seclatch.diagnose.confirm.second_run import CannotRunAgainError
+from seclatch.diagnose.confirm.client_command.second_run import CannotRunAgainError
 from seclatch.runtime.runtime_process import fill_standard_files
 
 

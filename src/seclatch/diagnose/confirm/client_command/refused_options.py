@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from seclatch.diagnose.confirm.run_options import RunOption
-from seclatch.diagnose.confirm.second_run import CannotRunAgainError
+from seclatch.diagnose.confirm.client_command.run_options import RunOption
+from seclatch.diagnose.confirm.client_command.second_run import CannotRunAgainError
 
 ENGINES = ("docker", "podman", "nerdctl")
 # Options that are the first container's own: the second one gets another name, and no such file.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from seclatch.diagnose.confirm.oci_values import get_list, get_object
+from seclatch.diagnose.confirm.effects.oci_values import get_list, get_object
 
 _HOOKS = "prestart createRuntime createContainer startContainer poststart poststop"
 # Notes of engines and images, and how systemd stops a container that Podman has made.

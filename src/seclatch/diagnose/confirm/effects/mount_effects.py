@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from seclatch.diagnose.confirm.oci_values import get_list, get_object
+from seclatch.diagnose.confirm.effects.oci_values import get_list, get_object
 from seclatch.system.birth_time import read_birth_time
 
 # File systems that a runtime makes for one container alone, and where they are mounted. A second

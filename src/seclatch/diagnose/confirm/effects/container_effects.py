@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from seclatch.diagnose.confirm.mount_effects import MountCheck
-from seclatch.diagnose.confirm.oci_values import get_list, get_object
-from seclatch.diagnose.confirm.other_programs import find_other_programs
-from seclatch.diagnose.confirm.refused_options import ENGINES
+from seclatch.diagnose.confirm.client_command.refused_options import ENGINES
+from seclatch.diagnose.confirm.effects.mount_effects import MountCheck
+from seclatch.diagnose.confirm.effects.oci_values import get_list, get_object
+from seclatch.diagnose.confirm.effects.other_programs import find_other_programs
 
 _OWN_NAMESPACES = ("pid", "network", "ipc", "uts", "mount")
 _TOP_TEXT = "ociVersion process root hostname domainname mounts hooks annotations linux"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from seclatch.diagnose.confirm.client_options import find_runtime
-from seclatch.diagnose.confirm.run_options import RunOption
+from seclatch.diagnose.confirm.client_command.client_options import find_runtime
+from seclatch.diagnose.confirm.client_command.run_options import RunOption
 
 _DIRECTORIES = ("", "/bin", "/usr/bin", "/usr/local/bin")
 _WRAPPERS = ("sudo", "env", "nsenter")
