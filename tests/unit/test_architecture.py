@@ -163,9 +163,8 @@ MAY_IMPORT = {
         "profile.generate"
     ),
     "cli.shared": (
-        "model model.profile output registry engines engines.installation engines.services filter "
-        "filter.classic_bpf process profile profile.parse profile.compile profile.amend watch "
-        "watch.targets runtime agent"
+        "model output registry engines engines.installation engines.services filter "
+        "filter.classic_bpf process profile profile.parse profile.compile"
     ),
     "cli.profile": (
         "model model.recording model.profile output filter filter.classic_bpf profile "
@@ -184,13 +183,18 @@ MAY_IMPORT = {
     "cli.kubernetes": "data registry fleet cli.shared",
     "cli.install_service": "engines.services process watch.targets cli.shared",
     "cli.uninstall_service": "engines.services cli.shared",
+    "cli.amend": (
+        "model model.profile output profile.parse profile.amend recording.files watch.targets "
+        "watch cli.shared"
+    ),
+    "cli.node": "model output runtime engines.installation engines fleet agent cli.shared",
     "cli": (
         "model model.recording model.profile output report report.tables report.document apply "
         "demo tighten tighten.roles tighten.unprivileged diagnose diagnose.evidence recording "
         "engines engines.installation engines.services host process runtime registry fleet profile "
         "profile.parse profile.artifact profile.meaning profile.compile profile.generate "
-        "profile.export profile.amend recording.files scan scan.analysis scan.image scan.summary "
-        "watch watch.sources watch.targets agent cli.shared cli.record"
+        "profile.export recording.files scan scan.analysis scan.image scan.summary watch "
+        "watch.sources watch.targets cli.shared cli.record"
     ),
 }
 

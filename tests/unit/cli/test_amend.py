@@ -115,7 +115,7 @@ def test_the_profile_is_not_written_if_it_changed_meanwhile(
         Path("app.json").write_text("{}")
         return True
 
-    monkeypatch.setattr("seclatch.cli.shared.amendment_output.confirm", change)
+    monkeypatch.setattr("seclatch.cli.amend.amendment_output.confirm", change)
     done = amend("app.json", "--watch-log", "web.log")
     assert "changed by another process" in str(done.exception)
     assert Path("app.json").read_text() == "{}"

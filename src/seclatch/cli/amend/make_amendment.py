@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from seclatch.cli.shared.amendment_output import AmendmentResult, ask_for
+from seclatch.cli.amend.amendment_output import AmendmentResult, ask_for
 from seclatch.errors import SeclatchError
 from seclatch.model.call_notation import parse_action
 from seclatch.profile.amend.plan_amendment import (

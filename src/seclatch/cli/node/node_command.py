@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seclatch.cli.node.node_options import latch_options, shipping_options
 from seclatch.cli.shared.duration import parse_duration, parse_optional_duration
-from seclatch.cli.shared.node_options import latch_options, shipping_options
 from seclatch.cli.shared.registry_options import access_from, limit_time, registry_options
 from seclatch.cli.shared.result_output import require_stdout
 
@@ -106,7 +106,7 @@ def command(
 
 def _run_once(agent: NodeAgent, *, as_json: bool) -> int:
     """Do one round, print it, and return the exit status."""
-    from seclatch.cli.shared.node_output import print_json, print_lines
+    from seclatch.cli.node.node_output import print_json, print_lines
 
     done = agent.run_round()
     (print_json if as_json else print_lines)(done)

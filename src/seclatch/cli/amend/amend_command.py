@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seclatch.cli.shared.amend_options import split_words
+from seclatch.cli.amend.amend_options import split_words
 from seclatch.cli.shared.call_names import parse_calls
 from seclatch.cli.shared.complete_names import complete_container
 from seclatch.cli.shared.duration import parse_duration, parse_optional_duration
@@ -129,13 +129,13 @@ def command(profile: Path, output: Path | None, as_json: bool, **options: Any) -
       seclatch amend app.json --watch-log denials.log --ignore ptrace,'socket(AF_ALG)'
       seclatch amend trial.json --watch-log denials.log --enforce --quiet-for 24h -o app.json
     """
-    from seclatch.cli.shared.amendment_output import (
+    from seclatch.cli.amend.amendment_output import (
         AmendmentResult,
         confirm,
         encode_amendment,
         print_amendment,
     )
-    from seclatch.cli.shared.make_amendment import amend_profile, enforce_profile
+    from seclatch.cli.amend.make_amendment import amend_profile, enforce_profile
 
     if as_json and not (options["yes"] or options["dry_run"]):
         raise click.UsageError("--json asks nothing: give --yes or --dry-run too")
@@ -159,7 +159,7 @@ def command(profile: Path, output: Path | None, as_json: bool, **options: Any) -
 
 
 def _read_inputs(path: Path, options: dict[str, Any]) -> tuple[AmendedProfile, DenialSources]:
-    from seclatch.cli.shared.live_denials import watch_denials
+    from seclatch.cli.amend.live_denials import watch_denials
     from seclatch.profile.amend.denial_log_file import read_denial_log
     from seclatch.profile.amend.plan_amendment import AmendedProfile
     from seclatch.profile.amend.select_denials import DenialSources, select_container
