@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from tests.engines.docker import Docker
 from tests.engines.engine import IMAGE, Engine
 from tests.explain.conftest import SCHEMA
 from tests.explain.corpus import denying
-from tests.latch.oci import SCRIPTS
+from tests.latch.oci import SCRIPTS, wait_until
 
 SCRIPT = "mkdir /x && exit 0; echo something else; exit 7"
 
@@ -42,14 +43,9 @@ def list_containers(engine: Engine) -> list[str]:
     return engine.must(*words).split()
 
 
-def test_a_second_container_decides(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first one has a name; the others need another one, and are removed.
-
-    It has no network, no volume and no device: `explain` makes them without being asked.
-    """
-    file = tmp_path / "profile.json"
+def list_client_words(engine: Engine, folder: Path, script: str) -> list[str]:
+    """Return the client's command line that runs a script in which mkdir is denied."""
+    file = folder / "profile.json"
     file.write_text(json.dumps(denying("mkdir")))
     words: list[str] = []
     plain = engine.host.argv
@@ -58,9 +54,18 @@ def test_a_second_container_decides(
         words[:] = words or plain(*more)  # the first call: ctr is called again if it prints nothing
         return ["true"]
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine.host, "argv", keep)
-        engine.run("/bin/sh", "-c", SCRIPT, runtime="crun", profile=file)
+        engine.run("/bin/sh", "-c", script, runtime="crun", profile=file)
+    return words
+
+
+def test_a_second_container_decides(engine: Engine, tmp_path: Path) -> None:
+    """The first one has a name; the others need another one, and are removed.
+
+    It has no network, no volume and no device: `explain` makes them without being asked.
+    """
+    words = list_client_words(engine, tmp_path, SCRIPT)
     document, output = confirm(words, tmp_path / "why.json")
     assert (document["seccomp"], document["cause"]) == (True, "program-denied"), document[
         "confirmation"
@@ -132,3 +137,29 @@ def test_a_container_that_reaches_further_runs_once(
     assert document["seccomp"] is None, document
     [first] = set(list_containers(docker)) - before
     docker.must("rm", first)
+
+
+def test_a_further_container_goes_when_explain_is_killed(engine: Engine, tmp_path: Path) -> None:
+    """Killed with the engine's client, which so removes nothing itself."""
+    asleep = f"sleep {100_000 + os.getpid()}"
+    words = list_client_words(engine, tmp_path, f"mkdir /x && exec {asleep}; echo else; exit 7")
+    explain = [str(SCRIPTS / "seclatch"), "explain", "-o", str(tmp_path / "why"), "--", *words]
+    with subprocess.Popen(
+        explain,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    ) as running:
+        wait_until(lambda: is_running(asleep), "the further container's program")
+        os.killpg(running.pid, signal.SIGKILL)
+        assert running.wait(timeout=60) == -signal.SIGKILL
+    wait_until(lambda: not is_running(asleep), "its end")
+    engine.clear()
+    wait_until(lambda: list_containers(engine) == [], "its removal")
+    wait_until(lambda: not list(tmp_path.glob("seclatch-confirm-*")), "that of its profile")
+
+
+def is_running(command: str) -> bool:
+    words = ["pgrep", "-f", f"^{command}$"]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0

@@ -314,6 +314,24 @@ def test_a_signal_ends_the_further_run_and_its_layer(
     assert not Path(f"/proc/{sleeper}").exists()
 
 
+def test_a_further_run_ends_when_explain_is_killed(tmp_path: Path, scratch: Path) -> None:
+    """`seclatch run` has no engine's client that removes its container: it is asked to end."""
+    profile = tmp_path / "profile.json"
+    profile.write_text(json.dumps(denying("mkdir")))
+    script = "mkdir /made && exec sleep 1234; echo something else; exit 7"
+    words = ["run", "--profile", str(profile), "sh", "-c", script]
+    with subprocess.Popen(
+        [SECLATCH, "explain", "--", SECLATCH, *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as running:
+        [sleeper] = wait_until(lambda: list_sleepers(running.pid), "the further run's program")
+        running.kill()
+    wait_until(lambda: not Path(f"/proc/{sleeper}").exists(), "its end")
+    wait_until(lambda: list_remains(scratch) == [], "the removal of what it has made")
+
+
 def test_requests_to_stop_wait_for_what_is_removed_between_runs() -> None:
     program = (
         "import os, signal\n"

@@ -20,6 +20,7 @@ from seclatch.diagnose.confirm.client_command.second_run import (
 from seclatch.diagnose.confirm.closed_profile import close_profile
 from seclatch.diagnose.confirm.describe_runs import describe_runs, describe_trial
 from seclatch.diagnose.confirm.judge_runs import Experiment, Experimenter, StopExperimentError
+from seclatch.diagnose.confirm.removal_guard import guard_removal
 from seclatch.diagnose.confirm.require_no_effect import require_no_effect
 from seclatch.diagnose.confirm.root_changes import find_root_changes
 from seclatch.diagnose.confirm.run_ending import (
@@ -124,13 +125,14 @@ class Confirmer:
         with tempfile.TemporaryDirectory(prefix="seclatch-confirm-") as folder:
             second = self.plan.make(number, Path(folder), profile)
             limit = RunLimit(seconds, second.stop)
-            try:
-                with self.input.redirect():
-                    evidence = self.observe(second, limit)
-            except SeclatchError as error:
-                raise CannotRunAgainError(f"running it again failed: {error}") from error
-            finally:
-                limit.clean()
+            with guard_removal(second, Path(folder)) as guarded:
+                try:
+                    with self.input.redirect():
+                        evidence = self.observe(guarded, limit)
+                except SeclatchError as error:
+                    raise CannotRunAgainError(f"running it again failed: {error}") from error
+                finally:
+                    limit.clean()
         again = DiagnosedRun(evidence, RunDenials(evidence))
         outcome = read_outcome(again, stopped=limit.exceeded, interrupted=limit.interrupted)
         return outcome, list_program_denials(again)

@@ -125,8 +125,11 @@ def _plan_ctr(
         added = ["--rm"]
         if profile is not None:
             added += ["--seccomp", "--seccomp-profile", str(write_profile(folder, profile))]
-        stop = (*client_words, *globals_, "task", "kill", "--signal", "SIGKILL", name)
-        return SecondRun((*before, *added, *_words(given), rest[0], name, *rest[2:]), stop)
+        client = (*client_words, *globals_)
+        stop = (*client, "task", "kill", "--signal", "SIGKILL", name)
+        removal = ((*client, "task", "delete", "--force", name), (*client, "container", "rm", name))
+        words = (*before, *added, *_words(given), rest[0], name, *rest[2:])
+        return SecondRun(words, stop, removal)
 
     return RunAgain("ctr", make, takes_input=True)
 

@@ -24,11 +24,13 @@ class NothingToConfirmError(CannotRunAgainError):
 class SecondRun:
     """A command that runs the same program again.
 
-    `stop`: what ends and removes its container. `prepare` is called in its process before the exec.
+    `stop`: what ends and removes its container; `removal`: what removes the rest of it where its
+    client was killed, too. `prepare` is called in its process before the exec.
     """
 
     words: tuple[str, ...]
     stop: tuple[str, ...] = ()
+    removal: tuple[tuple[str, ...], ...] = ()
     prepare: Callable[[], None] = lambda: None
 
 
