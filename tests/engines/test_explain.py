@@ -116,27 +116,33 @@ def test_a_program_that_the_filter_stops(
     assert (denial["arguments"], denial["rule"]["by"]) == (['"/x"'], "rule")
 
 
-def test_the_next_container_of_a_daemon_that_fails(
-    engine: Engine, tmp_path: Path, profile: Callable[..., Path]
+def test_the_next_container_that_fails(
+    engine: Engine, tmp_path: Path, profile: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process asks for it, and one that ends well comes before."""
-    file, path = profile("mkdir"), tmp_path / "why.json"
-    waiting = Waiting(["--next", "--seconds", "60"], path)
-    assert engine.run("/bin/true", runtime="runc", profile=file).returncode == 0
-    assert engine.run("/bin/mkdir", "/x", runtime="runc", profile=file).returncode != 0
-    document = waiting.finish()
-    jsonschema.validate(document, SCHEMA)
-    assert (document["seccomp"], document["cause"]) == (True, "program-denied"), document
-    assert waiting.status == 1
-    [fatal] = [one for one in document["denials"] if one["fatal"]]
+    """Each ends before its engine can be asked for its name, and is removed at once."""
+    file, names = profile("mkdir"), [engine.new_name(), engine.new_name()]
+    waiting = [
+        Waiting(["--next", "--seconds", "60", "--name", name], tmp_path / f"why-{name}.json")
+        for name in names
+    ]
+    assert engine.run("/bin/false", runtime="runc", profile=file).returncode != 0  # of another name
+    monkeypatch.setattr(engine, "new_name", lambda: names.pop(0))
+    for words in (("/bin/mkdir", "/x"), ("/nowhere",)):
+        assert engine.run(*words, runtime="runc", profile=file).returncode != 0
+    denied, missing = (each.finish() for each in waiting)
+    jsonschema.validate(denied, SCHEMA)
+    assert (denied["seccomp"], denied["cause"]) == (True, "program-denied"), denied
+    assert waiting[0].status == 1
+    [fatal] = [one for one in denied["denials"] if one["fatal"]]
     assert (fatal["syscall"], fatal["arguments"]) == ("mkdir", ['"/x"'])
+    assert (missing["seccomp"], missing["cause"]) == (False, "missing-file"), missing
 
 
 @pytest.mark.parametrize(
-    ("words", "cause"),
+    ("runtime", "words", "cause"),
     [
-        (("/bin/cat", "/nowhere"), "missing-file"),
-        (("/etc/passwd",), "not-executable"),
+        ("runc", ("/bin/cat", "/nowhere"), "missing-file"),
+        ("crun", ("/etc/passwd",), "not-executable"),
     ],
 )
 def test_a_failure_unrelated_to_seccomp(

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import PurePosixPath
 
 from seclatch.diagnose.build_explanation import build_explanation
 from seclatch.diagnose.evidence.container_bundles import BundleReader
+from seclatch.diagnose.evidence.engine_names import EngineNameReader
 from seclatch.diagnose.evidence.run_evidence import (
     RunEvidence,
     RunningContainer,
@@ -39,7 +39,7 @@ from seclatch.recording.recorder import (
     TraceRecorder,
     restore_signals,
 )
-from seclatch.recording.trace.assign_stages import EnteredSession, assign_stages, list_ancestry
+from seclatch.recording.trace.assign_stages import EnteredSession, assign_stages
 from seclatch.recording.trace.run_metadata import RunMetadata
 from seclatch.recording.trace.trace import Trace, TracedProcess
 
@@ -56,6 +56,7 @@ class _Watched:
     """What is read while a trace grows; `begin` is called once all is attached."""
 
     begin: Callable[[], None]
+    names: EngineNameReader | None = None
     sights: Sights = field(default_factory=Sights)
     bundles: BundleReader = field(default_factory=BundleReader)
     scripts: ScriptReader = field(default_factory=ScriptReader)
@@ -67,6 +68,8 @@ class _Watched:
             self.traces.append(trace)
             self.begin()
         self.bundles.watch(trace)
+        if self.names:
+            self.names.watch(trace)
         self.scripts.watch(trace)
 
     def make_options(self, seconds: float | None, notify: Callable[[str], None]) -> RecordOptions:
@@ -119,10 +122,11 @@ def explain_next(
     running one, by its id. Raises SeclatchError.
     """
     watched = _Watched(lambda: notify("waiting for a container that fails; ctrl-C ends"))
+    names = watched.names = EngineNameReader(watched.bundles)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
     try:
         with contextlib.closing(Ebpf(watched.sights, by_words=True)) as backend:
-            source = _NextFailure(backend, name, find_names, watched.bundles)
+            source = _NextFailure(backend, name, find_names, watched.bundles, names)
             options = watched.make_options(seconds, notify)
             recording = TraceRecorder(backend, source, options).record()
     finally:
@@ -152,11 +156,13 @@ class _NextFailure:
         name: str,
         find_names: Callable[[str], frozenset[str]],
         bundles: BundleReader,
+        given: EngineNameReader,
     ) -> None:
         self._backend = backend
         self._name = name
         self._find_names = find_names
         self._bundles = bundles
+        self._given = given
         self._names: dict[str, frozenset[str]] = {}
         self._looked = 0
         self._next_look = 0.0
@@ -215,14 +221,15 @@ class _NextFailure:
     def _is_wanted(self, trace: Trace, session: EnteredSession) -> bool:
         """Return whether a session's container has the name.
 
-        Engines are asked while it runs, and once; a short one has ended by then, so its monitor's
-        arguments and its bundle count, too.
+        Engines are asked while it runs, and once. A short one has ended by then: what was read
+        while its runtime made it counts, too.
         """
         identifier = _find_id(trace, session)
         if not self._names.get(identifier):
             bundle = self._bundles.found.get(session.runtime)
-            own = _list_own_names(trace, session) | (bundle.names if bundle else frozenset())
-            self._names[identifier] = self._find_names(identifier) | own
+            own = bundle.names if bundle else frozenset()
+            given = self._given.found.get(identifier, frozenset())
+            self._names[identifier] = self._find_names(identifier) | own | given
         by_id = len(self._name) > 2 and identifier.startswith(self._name)
         return not self._name or by_id or self._name in self._names[identifier]
 
@@ -236,14 +243,6 @@ def _find_id(trace: Trace, session: EnteredSession) -> str:
     """Return the container's id: the last argument of its runtime."""
     words = trace.segments[session.runtime].argv
     return words[-1] if len(words) > 1 else ""
-
-
-def _list_own_names(trace: Trace, session: EnteredSession) -> frozenset[str]:
-    """Return the name that podman gave to the monitor above a runtime."""
-    for segment in list_ancestry(trace, trace.segments[session.runtime]):
-        if PurePosixPath(segment.file).name == "conmon" and "-n" in segment.argv[:-1]:
-            return frozenset({segment.argv[segment.argv.index("-n") + 1]})
-    return frozenset()
 
 
 def _describe(trace: Trace, session: EnteredSession, names: dict[str, frozenset[str]]) -> str:

@@ -118,7 +118,7 @@ def _read_bundle(
 ) -> BundleContainer | None:
     for path in _list_candidates(segment, pids, here):
         folder = identify_folder(path.parent)
-        config = _load_json(path)
+        config = load_json(path)
         if isinstance(config, dict) and "process" in config:
             return replace(describe_bundle(config, _name_source(segment, path)), folder=folder)
     return None
@@ -133,7 +133,7 @@ def identify_folder(folder: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _load_json(path: Path) -> Any:
+def load_json(path: Path) -> Any:
     """Read a JSON file; None if it is missing, not regular, or too large."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not block
@@ -192,7 +192,7 @@ def _list_running(argv: tuple[str, ...], root: Path) -> Iterator[Path]:
 
 
 def _read_state(state: Path) -> str | None:
-    found = _load_json(state)
+    found = load_json(state)
     labels = _get_object(found, "config").get("labels") if isinstance(found, dict) else None
     for label in labels if isinstance(labels, list) else []:
         if str(label).startswith("bundle="):
