@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 TOKEN = "eyJhbGciOi.recorded.token"
+POLL_SECONDS = 0.01  # until `shutdown` is seen; half a second by default
 
 
 @dataclass
@@ -52,7 +53,9 @@ class ApiServer:
         context.load_cert_chain(certificate, key)
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(
+            target=self.server.serve_forever, args=(POLL_SECONDS,), daemon=True
+        ).start()
         return self
 
     def write_account(self, account: Path) -> None:

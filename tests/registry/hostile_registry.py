@@ -13,6 +13,9 @@ from seclatch.registry.artifact_manifest import digest_of
 Handler = http.server.BaseHTTPRequestHandler
 Behaviour = Callable[[Handler], None]
 
+# `shutdown` waits for the next look at whether to end: half a second by default, in each test.
+POLL_SECONDS = 0.01
+
 
 @dataclass
 class HostileRegistry:
@@ -73,7 +76,7 @@ def serve_hostile() -> Iterator[HostileRegistry]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Serve)
     server.daemon_threads = True
     found.host = f"127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True)
     thread.start()
     yield found
     found.drip.set()
