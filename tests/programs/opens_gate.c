@@ -73,26 +73,38 @@ static int by_traceme(int way)
 	return follow(way, child, true);
 }
 
+/* The child makes its call once the attempt is over. Where that has succeeded, the SIGSTOP of
+ * PTRACE_ATTACH stops it on its way out of read(2). */
 static int by_attaching(int way, long request)
 {
-	pid_t child = fork();
-	int refused;
+	int ends[2], refused;
+	pid_t child;
+	char c = 0;
 
+	if (pipe(ends))
+		return 0;
+	child = fork();
 	if (child == 0) {
-		usleep(300000);
+		if (read(ends[0], &c, 1) != 1)
+			_exit(0);
 		_exit(call_it());
 	}
 	refused = ptrace_by(way, request, child, request == PTRACE_SEIZE ? PTRACE_O_TRACESECCOMP : 0);
+	if (write(ends[1], &c, 1) != 1)
+		kill(child, SIGKILL);
+	close(ends[0]);
+	close(ends[1]);
 	return follow(way, child, !refused && request == PTRACE_ATTACH);
 }
 
-static void answer(int listener)
+/* The child alone holds the writing end of `end`, which hangs up when that exits. */
+static void answer(int listener, int end)
 {
 	struct seccomp_notif asked = { 0 };
 	struct seccomp_notif_resp told = { .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
-	struct pollfd ready = { .fd = listener, .events = POLLIN };
+	struct pollfd ready[] = { { .fd = listener, .events = POLLIN }, { .fd = end } };
 
-	if (poll(&ready, 1, 1000) != 1 || !(ready.revents & POLLIN))
+	if (poll(ready, 2, -1) < 1 || !(ready[0].revents & POLLIN))
 		return;		/* another filter has answered, more restrictively */
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &asked))
 		return;
@@ -110,17 +122,18 @@ static int by_listener(void)
 	};
 	struct sock_fprog program = { 4, code };
 	pid_t child;
-	int status, listener;
+	int status, listener, ends[2];
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 				SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-	if (listener < 0)
+	if (listener < 0 || pipe(ends))
 		return 0;
 	child = fork();
 	if (child == 0)
 		_exit(call_it());
-	answer(listener);
+	close(ends[1]);
+	answer(listener, ends[0]);
 	waitpid(child, &status, 0);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 }
