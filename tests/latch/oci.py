@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -186,9 +188,32 @@ def created(runtime: Runtime, bundle: Bundle) -> Iterator[int]:
         )
     try:
         assert done.returncode == 0, (bundle.path / "output").read_text()
-        yield int(pid_file.read_text())
+        pid = int(pid_file.read_text())
+        with ended_afterwards(pid):
+            yield pid
     finally:
         runtime("delete", "--force", bundle.id)
+
+
+@contextmanager
+def ended_afterwards(pid: int) -> Iterator[None]:
+    """Kill a container's init at the end of the block, and wait a little until it has ended.
+
+    `runc delete --force` looks whether the init that it has killed is gone after 100 ms; one that
+    has ended it deletes at once. A frozen init is left to the runtime.
+    """
+    try:
+        init = os.pidfd_open(pid)
+    except ProcessLookupError:  # it has ended already
+        yield
+        return
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(init, signal.SIGKILL)
+        select.select([init], [], [], 0.1)
+        os.close(init)
 
 
 @contextmanager
