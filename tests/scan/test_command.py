@@ -23,18 +23,24 @@ from tests.unit.recordings import calls, recording
 Done = subprocess.CompletedProcess[str]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Any:
-    """Run the command with a private cache."""
+@pytest.fixture(scope="module")
+def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the directory of a cache that these tests share: most scan the same busybox."""
+    return tmp_path_factory.mktemp("cache")
 
-    def scan(*words: str | os.PathLike[str], **more: Any) -> Done:
+
+@pytest.fixture
+def run(cache_home: Path) -> Any:
+    """Run the command with the cache of these tests, or with a given one."""
+
+    def scan(*words: str | os.PathLike[str], cache: Path = cache_home, **more: Any) -> Done:
         return subprocess.run(
             [sys.executable, "-m", "seclatch", "scan", *map(os.fspath, words)],
             capture_output=True,
             text=True,
             check=False,
             timeout=120,
-            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+            env={**os.environ, "XDG_CACHE_HOME": str(cache)},
             **more,
         )
 
@@ -147,10 +153,11 @@ def test_why_shows_the_chain(run: Any, rootfs: Path) -> None:
 
 
 def test_a_second_scan_is_answered_from_the_cache(run: Any, rootfs: Path, tmp_path: Path) -> None:
-    first = run("--json", "--entrypoint", "/bin/sh", rootfs).stdout
-    (summary,) = (tmp_path / "cache" / "seclatch" / "scan").iterdir()
-    assert run("--json", "--entrypoint", "/bin/sh", rootfs).stdout == first
-    assert run("--json", "--no-cache", "--entrypoint", "/bin/sh", rootfs).stdout == first
+    words = ("--json", "--entrypoint", "/bin/sh", rootfs)
+    first = run(*words, cache=tmp_path).stdout
+    (summary,) = (tmp_path / "seclatch" / "scan").iterdir()
+    assert run(*words, cache=tmp_path).stdout == first
+    assert run(*words, "--no-cache", cache=tmp_path).stdout == first
     assert summary.exists()
 
 
