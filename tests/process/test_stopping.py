@@ -6,6 +6,7 @@ interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import signal
@@ -48,16 +49,20 @@ def await_state(pid: int, *letters: str) -> None:
     wait_until(lambda: stat.read_text().rpartition(") ")[2][0] in letters, f"one of {letters}")
 
 
-@pytest.mark.parametrize("call", ENDS)
-def test_a_sleep_goes_on_to_its_end(call: str, compiler: Compiler) -> None:
-    with start(compiler("sleeper"), call) as process:
-        await_state(process.pid, "R" if call == "spin" else "S")
-        for _ in range(5):
-            assert [len(code) for code in read_filters(process.pid)] == [32]
-        assert process.stdout
-        result, _, milliseconds = process.stdout.readline().strip().rpartition(" ")
-        assert (result, process.wait()) == (ENDS[call], 0)
-        assert int(milliseconds) >= 1990
+def test_sleeps_go_on_to_their_ends(compiler: Compiler) -> None:
+    """Each is read while it sleeps; then all are waited for, since each takes two seconds."""
+    with contextlib.ExitStack() as stack:
+        sleepers = {}
+        for call in ENDS:
+            process = sleepers[call] = stack.enter_context(start(compiler("sleeper"), call))
+            await_state(process.pid, "R" if call == "spin" else "S")
+            for _ in range(5):
+                assert [len(code) for code in read_filters(process.pid)] == [32], call
+        for call, process in sleepers.items():
+            assert process.stdout
+            result, _, milliseconds = process.stdout.readline().strip().rpartition(" ")
+            assert (call, result, process.wait()) == (call, ENDS[call], 0)
+            assert int(milliseconds) >= 1990, call
 
 
 def test_without_the_second_step_detaching_kills_it(
@@ -122,14 +127,29 @@ def test_signals_are_not_lost(compiler: Compiler) -> None:
             process.kill()
 
 
-@pytest.mark.parametrize("moment", [1, 2, 3, 4], ids=str)
 def test_ignored_signals_do_not_end_the_sleep(
-    compiler: Compiler, monkeypatch: pytest.MonkeyPatch, moment: int
+    compiler: Compiler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tracees stop for ignored signals too (kernel/signal.c, sig_ignored), and restart the sleep.
 
     Before the first stop, while stopped, and just after the sleep was restarted.
     """
+    with contextlib.ExitStack() as stack:
+        sleepers = []
+        for moment in range(1, 5):
+            process = stack.enter_context(start(compiler("sleeper"), "nanosleep"))
+            await_state(process.pid, "S")
+            with monkeypatch.context() as patch:
+                assert annoy_while_read(patch, process.pid, moment) > moment
+            sleepers.append(process)
+        for moment, process in enumerate(sleepers, 1):
+            assert process.stdout
+            line = process.stdout.readline()
+            assert line.startswith("0 Success"), (moment, process.wait())
+
+
+def annoy_while_read(patch: pytest.MonkeyPatch, pid: int, moment: int) -> int:
+    """Read the filters, with an ignored signal at that moment; return how often it was stopped."""
     asked = itertools.count(1)
     look = procfs.read_current_call
 
@@ -140,13 +160,9 @@ def test_ignored_signals_do_not_end_the_sleep(
             os.kill(tid, signal.SIGWINCH)
         return found if number < 3 or number > moment else None  # not to be detached yet
 
-    monkeypatch.setattr(ptrace, "read_current_call", annoy)
-    with start(compiler("sleeper"), "nanosleep") as process:
-        await_state(process.pid, "S")
-        assert len(read_filters(process.pid)) == 1
-        assert next(asked) > moment
-        assert process.stdout
-        assert process.stdout.readline().startswith("0 Success"), process.wait()
+    patch.setattr(ptrace, "read_current_call", annoy)
+    assert len(read_filters(pid)) == 1
+    return next(asked)
 
 
 def test_a_traced_process(compiler: Compiler) -> None:
