@@ -32,9 +32,9 @@ pytestmark = pytest.mark.root
 
 
 def test_every_kind_goes_on_undisturbed(compiler: Compiler) -> None:
-    """Four at a time, so that moments differ."""
+    """Eight at a time, so that moments differ; as many as `make moments`."""
     program = compiler("in_flight")
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda kind: try_kind(program, kind), (*KINDS, *TIMED)))
     assert [each for each in found if not each.is_fine] == []
 
