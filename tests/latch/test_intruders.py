@@ -147,8 +147,11 @@ def test_a_program_does_not_get_into_the_init_of_an_exec_session(
         wait_until(lambda: "ready" in output.read_text(), "the attacker")
         for _ in range(10):
             latched("exec", *words, made.id, "/bin/exit42")
-        latched("exec", *words, made.id, "/bin/sleep", "1")
+        session = subprocess.Popen(
+            latched.argv("exec", *words, made.id, "/bin/sleep", "100"), stdin=subprocess.DEVNULL
+        )
         wait_until(lambda: "opened" in output.read_text(), "its success with a program")
+    session.wait(60)  # it ends with the container
     opened = {line.split()[-1] for line in output.read_text().splitlines() if "opened" in line}
     assert not [name for name in opened if name.endswith(latched.name)], opened
     assert not (tmp_path / "tmp/intruded").exists()
