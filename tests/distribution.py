@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 ENGINES = {"agent", "door", "engines", "explain"}
 # These count what a program of one name does on the whole host, and all run the same program.
 ALONE = {"watch"}
+# These take programs from a root directory of Debian's packages, which is made once in a session.
+SHARING = {"debian"}
 # Before other engine tests: on a user's machine there is one of each engine.
 FIRST = "door"
 
@@ -29,7 +31,7 @@ def find_group(nodeid: str) -> str:
     folder = _folder(path)
     if folder in ENGINES:
         return "engines"
-    return folder if folder in ALONE else path
+    return folder if folder in ALONE | SHARING else path
 
 
 def _folder(path: str) -> str:

@@ -16,6 +16,7 @@ from tests.distribution import find_group
         ("tests/explain/test_answers.py::test_c[a::b]", "engines"),
         ("tests/watch/test_answers.py::test_d", "watch"),
         ("tests/watch/test_service.py::test_e", "watch"),
+        ("tests/debian/test_life.py::test_h", "debian"),
         ("tests/latch/test_boot.py::test_f[x/y::z]", "tests/latch/test_boot.py"),
         ("tests/unit/watch/test_targets.py::test_g", "tests/unit/watch/test_targets.py"),
     ],
