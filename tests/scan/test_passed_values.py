@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seclatch.profile.generate.narrow_arguments import MAPPERS, SELECTORS
-from seclatch.profile.generate.scanned_arguments import list_compared
+from seclatch.profile.generate.arguments.narrow_arguments import MAPPERS, SELECTORS
+from seclatch.profile.generate.arguments.scanned_arguments import list_compared
 from seclatch.scan.analysis.passed_values import PLACES, SELECTED
 from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan.built import scan_built

@@ -40,14 +40,22 @@ MAY_IMPORT = {
         "profile.meaning profile.curated"
     ),
     "profile.edit": "model model.profile output profile.export profile.parse",
+    "profile.generate.arguments": (
+        "model model.recording model.profile profile.meaning profile.curated"
+    ),
+    "profile.generate.limits": (
+        "model model.recording model.profile profile.parse profile.compile profile.meaning "
+        "profile.curated profile.generate.arguments"
+    ),
     "profile.generate": (
         "model model.recording model.profile profile.parse profile.export profile.compile "
-        "profile.meaning profile.checks profile.curated"
+        "profile.meaning profile.checks profile.curated profile.generate.arguments "
+        "profile.generate.limits"
     ),
     "profile.amend": (
         "model model.recording model.profile output filter.classic_bpf filter.symbolic "
         "profile.parse profile.export profile.compile profile.meaning profile.curated profile.edit "
-        "profile.generate"
+        "profile.generate.arguments profile.generate.limits"
     ),
     "profile.score": "model model.profile profile.meaning profile.curated",
     "profile.artifact": "model model.profile output profile.parse profile.export profile.meaning",
@@ -92,7 +100,7 @@ MAY_IMPORT = {
     "tighten": (
         "model model.recording model.profile output system filter filter.classic_bpf process "
         "process.kernel runtime recording recording.ready profile.parse profile.compile "
-        "profile.meaning profile.generate"
+        "profile.meaning profile.generate.arguments"
     ),
     "tighten.roles": "model.recording output system tighten",
     "tighten.unprivileged": (

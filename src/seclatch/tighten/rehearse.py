@@ -17,7 +17,7 @@ from seclatch.model.recording.recorded_roles import keep_role
 from seclatch.model.recording.recording import RecordedCalls, Recording
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import Syscall
-from seclatch.profile.generate.recorded_arguments import (
+from seclatch.profile.generate.arguments.recorded_arguments import (
     ArgumentVerdict,
     judge_arguments,
     recorded_values,

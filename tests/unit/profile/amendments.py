@@ -23,7 +23,7 @@ from seclatch.profile.amend.ignored_denials import IgnoredDenials
 from seclatch.profile.amend.plan_amendment import AmendedProfile, find_limit
 from seclatch.profile.amend.propose_rules import ProposalOptions
 from seclatch.profile.compile.resolve_profile import Engine, Host
-from seclatch.profile.generate.recorded_limit import DEFAULT_CAPABILITIES
+from seclatch.profile.generate.limits.recorded_limit import DEFAULT_CAPABILITIES
 
 HOST = Host(
     Arch.X86_64, name_capabilities(DEFAULT_CAPABILITIES[Engine.DOCKER]), (6, 12), Engine.DOCKER

@@ -22,7 +22,7 @@ from seclatch.profile.generate.complete_profile import (
     CompletionOptions,
     complete_profile,
 )
-from seclatch.profile.generate.recorded_limit import RecordedLimit, find_limits
+from seclatch.profile.generate.limits.recorded_limit import RecordedLimit, find_limits
 from seclatch.profile.meaning import rule_meaning
 from tests.unit.recordings import calls, recording
 

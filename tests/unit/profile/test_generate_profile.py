@@ -20,9 +20,9 @@ from seclatch.model.seccomp_data import SeccompData
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.generate.arguments.narrow_arguments import MAX_VALUES
 from seclatch.profile.generate.complete_profile import log_instead
 from seclatch.profile.generate.generate_profile import GeneratorOptions, generate_profile
-from seclatch.profile.generate.narrow_arguments import MAX_VALUES
 from seclatch.profile.generate.plain_runtime_calls import read_measured_calls
 from tests.unit.recordings import calls, recording
 

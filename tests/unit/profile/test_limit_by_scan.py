@@ -20,7 +20,7 @@ from seclatch.profile.generate.assemble_profile import (
 )
 from seclatch.profile.generate.explain_profile import explain_profile, list_reasons
 from seclatch.profile.generate.generate_profile import GeneratorOptions
-from seclatch.profile.generate.limit_arguments import _select_values
+from seclatch.profile.generate.limits.limit_arguments import _select_values
 from tests.unit.profile.test_limit_arguments import UPPER, is_allowed, passed
 from tests.unit.recordings import calls, recording
 

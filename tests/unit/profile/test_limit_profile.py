@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
 from seclatch.model.profile.profile import Arg, Profile, Rule
-from seclatch.profile.generate.limit_profile import limit_profile
+from seclatch.profile.generate.limits.limit_profile import limit_profile
 from seclatch.profile.meaning import rule_meaning
 
 ALLOW, DENY = "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO"

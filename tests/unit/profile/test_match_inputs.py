@@ -23,8 +23,8 @@ from seclatch.model.recording.recording import (
     Recording,
 )
 from seclatch.model.scan import CallChain, Scan, ScannedProgram
+from seclatch.profile.generate.limits.recorded_limit import find_limits
 from seclatch.profile.generate.match_inputs import list_unscanned, require_one_image
-from seclatch.profile.generate.recorded_limit import find_limits
 from seclatch.scan.scan_document import encode_scan
 from tests.unit.recordings import calls, recording
 

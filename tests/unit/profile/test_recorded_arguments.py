@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from seclatch.model.arch import Arch
 from seclatch.model.recording.recording import LostCounts, RecordedArgument
+from seclatch.profile.generate.arguments.recorded_arguments import ArgumentVerdict, judge_arguments
 from seclatch.profile.generate.profile_fit import fit_profile
-from seclatch.profile.generate.recorded_arguments import ArgumentVerdict, judge_arguments
 from seclatch.profile.meaning import rule_meaning
 from seclatch.profile.parse.load_profile import parse_profile
 from tests.unit.recordings import calls, recording

@@ -8,7 +8,7 @@ import pytest
 from seclatch.model.arch import Arch
 from seclatch.model.profile.profile import Profile, Rule
 from seclatch.model.scan import CallChain, PassedArgument, Scan, ScannedProgram, UnresolvedCall
-from seclatch.profile.generate.scanned_arguments import (
+from seclatch.profile.generate.arguments.scanned_arguments import (
     narrow_added,
     narrow_with_scan,
     read_scanned_arguments,

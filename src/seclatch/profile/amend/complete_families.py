@@ -10,8 +10,8 @@ from seclatch.model.profile.profile import Profile, Rule
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.amend.propose_rules import ALLOW, ProposedCall
 from seclatch.profile.curated.call_data import load_dangerous, load_families
-from seclatch.profile.generate.limit_profile import limit_profile
-from seclatch.profile.generate.recorded_limit import RecordedLimit
+from seclatch.profile.generate.limits.limit_profile import limit_profile
+from seclatch.profile.generate.limits.recorded_limit import RecordedLimit
 from seclatch.profile.meaning.rule_meaning import read_meaning
 
 

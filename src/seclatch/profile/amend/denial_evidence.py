@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from seclatch.model.recording.recording import Recording
 from seclatch.model.seccomp_data import MAX_ARGS
 from seclatch.model.stage import Stage
-from seclatch.profile.generate.narrow_arguments import INT, MAPPERS, SELECTORS
+from seclatch.profile.generate.arguments.narrow_arguments import INT, MAPPERS, SELECTORS
 
 Args = tuple[int, ...]
 

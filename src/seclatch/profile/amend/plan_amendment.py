@@ -29,7 +29,7 @@ from seclatch.profile.amend.verify_amendment import verify_amendment
 from seclatch.profile.compile.resolve_profile import Host, narrow_profile
 from seclatch.profile.curated.default_profiles import load_default
 from seclatch.profile.edit.profile_text import edit_text
-from seclatch.profile.generate.recorded_limit import RecordedLimit
+from seclatch.profile.generate.limits.recorded_limit import RecordedLimit
 from seclatch.profile.meaning.diff_profiles import compare_profiles
 from seclatch.profile.meaning.known_arguments import know_arguments
 from seclatch.profile.meaning.rule_meaning import ProfileMeaning, read_meaning

@@ -17,9 +17,9 @@ from seclatch.profile.amend.danger import find_danger
 from seclatch.profile.amend.denial_evidence import DenialEvidence, find_selector
 from seclatch.profile.amend.ignored_denials import IgnoredDenials
 from seclatch.profile.curated.call_data import load_always, load_fallbacks, load_families
-from seclatch.profile.generate.limit_profile import limit_profile
-from seclatch.profile.generate.narrow_arguments import narrow_rules
-from seclatch.profile.generate.recorded_limit import RecordedLimit
+from seclatch.profile.generate.arguments.narrow_arguments import narrow_rules
+from seclatch.profile.generate.limits.limit_profile import limit_profile
+from seclatch.profile.generate.limits.recorded_limit import RecordedLimit
 from seclatch.profile.meaning.known_arguments import know_arguments
 from seclatch.profile.meaning.rule_meaning import ProfileMeaning, read_meaning
 

@@ -11,6 +11,14 @@ from seclatch.model.recording.merge_recordings import merge_recordings
 from seclatch.model.recording.recording import Recording
 from seclatch.model.scan import Scan
 from seclatch.model.stage import Stage
+from seclatch.profile.generate.arguments.narrow_arguments import recorded_values
+from seclatch.profile.generate.arguments.scanned_arguments import (
+    SELECTED,
+    ScannedArguments,
+    list_compared,
+    narrow_added,
+    read_scanned_arguments,
+)
 from seclatch.profile.generate.complete_profile import (
     CompletedProfile,
     CompletionOptions,
@@ -23,18 +31,10 @@ from seclatch.profile.generate.generate_profile import (
     list_stages,
 )
 from seclatch.profile.generate.join_scan import JoinedProfile, JoinPolicy, JoinVerdict, join_scan
-from seclatch.profile.generate.limit_arguments import make_argument_limit
+from seclatch.profile.generate.limits.limit_arguments import make_argument_limit
+from seclatch.profile.generate.limits.recorded_limit import RecordedLimit, find_limits
 from seclatch.profile.generate.match_inputs import describe_unscanned, list_unscanned
-from seclatch.profile.generate.narrow_arguments import recorded_values
-from seclatch.profile.generate.recorded_limit import RecordedLimit, find_limits
 from seclatch.profile.generate.running_phase import RunningPhase, select_running
-from seclatch.profile.generate.scanned_arguments import (
-    SELECTED,
-    ScannedArguments,
-    list_compared,
-    narrow_added,
-    read_scanned_arguments,
-)
 
 _EXECUTE = ("execve", "execveat")
 

@@ -6,7 +6,7 @@ from seclatch.model.arch import Arch
 from seclatch.model.profile.profile import Profile
 from seclatch.model.seccomp_data import MAX_ARGS
 from seclatch.profile.compile.resolve_profile import Host, narrow_profile
-from seclatch.profile.generate.narrow_arguments import INT, Values
+from seclatch.profile.generate.arguments.narrow_arguments import INT, Values
 from seclatch.profile.meaning.rule_meaning import ProfileMeaning, read_meaning
 
 

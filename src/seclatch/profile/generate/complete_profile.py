@@ -23,8 +23,8 @@ from seclatch.profile.curated.call_data import (
     load_families,
     load_recent,
 )
-from seclatch.profile.generate.limit_profile import LimitedProfile, limit_profile
-from seclatch.profile.generate.recorded_limit import RecordedLimit
+from seclatch.profile.generate.limits.limit_profile import LimitedProfile, limit_profile
+from seclatch.profile.generate.limits.recorded_limit import RecordedLimit
 from seclatch.profile.meaning import rule_meaning
 
 _ALLOW = "SCMP_ACT_ALLOW"

@@ -11,8 +11,8 @@ from seclatch.model.profile.profile import Arg, format_comparisons
 from seclatch.model.profile.profile_reasons import ArgumentKind, ArgumentReason, LeftOutArgument
 from seclatch.model.recording.recording import Recording
 from seclatch.profile.curated.harmless_arguments import load_harmless_arguments
+from seclatch.profile.generate.arguments.narrow_arguments import INT
 from seclatch.profile.generate.assemble_profile import AssembledProfile
-from seclatch.profile.generate.narrow_arguments import INT
 from seclatch.profile.meaning.known_arguments import know_arguments
 from seclatch.profile.meaning.rule_comparison import matches_value
 from seclatch.profile.meaning.rule_meaning import read_meaning

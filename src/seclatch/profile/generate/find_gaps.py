@@ -13,7 +13,7 @@ from seclatch.model.recording.recording import Recording
 from seclatch.model.scan import Scan
 from seclatch.model.stage import Stage
 from seclatch.profile.curated.call_data import load_dangerous, load_fallbacks
-from seclatch.profile.generate.recorded_arguments import (
+from seclatch.profile.generate.arguments.recorded_arguments import (
     ArgumentVerdict,
     judge_arguments,
     recorded_values,

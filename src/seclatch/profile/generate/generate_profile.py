@@ -14,10 +14,10 @@ from seclatch.model.recording.recording import Recording
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.checks.old_and_new_calls import TWINS
+from seclatch.profile.generate.arguments.narrow_arguments import recorded_values
+from seclatch.profile.generate.arguments.scanned_arguments import ScannedArguments, narrow_with_scan
 from seclatch.profile.generate.base_profile import BaseProfile
-from seclatch.profile.generate.narrow_arguments import recorded_values
 from seclatch.profile.generate.plain_runtime_calls import read_measured_calls
-from seclatch.profile.generate.scanned_arguments import ScannedArguments, narrow_with_scan
 
 _ALLOW = "SCMP_ACT_ALLOW"
 _ERRNO = "SCMP_ACT_ERRNO"

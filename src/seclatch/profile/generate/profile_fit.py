@@ -18,15 +18,15 @@ from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
 from seclatch.profile.curated.default_profiles import load_default
 from seclatch.profile.export.formats import write
-from seclatch.profile.generate.assemble_profile import AssemblyOptions, assemble_profile
-from seclatch.profile.generate.explain_profile import explain_profile
-from seclatch.profile.generate.generate_profile import GeneratorOptions, generate_profile
-from seclatch.profile.generate.recorded_arguments import (
+from seclatch.profile.generate.arguments.recorded_arguments import (
     ArgumentVerdict,
     judge_arguments,
     recorded_values,
 )
-from seclatch.profile.generate.recorded_limit import DEFAULT_CAPABILITIES, NEWEST_KERNEL
+from seclatch.profile.generate.assemble_profile import AssemblyOptions, assemble_profile
+from seclatch.profile.generate.explain_profile import explain_profile
+from seclatch.profile.generate.generate_profile import GeneratorOptions, generate_profile
+from seclatch.profile.generate.limits.recorded_limit import DEFAULT_CAPABILITIES, NEWEST_KERNEL
 from seclatch.profile.meaning import rule_meaning
 from seclatch.profile.parse.default_documents import default_version
 

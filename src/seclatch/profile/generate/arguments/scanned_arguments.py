@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from seclatch.model.profile.profile import Profile, Rule
 from seclatch.model.scan import PassedArgument, Scan, ScannedProgram
 from seclatch.profile.curated.harmless_arguments import load_harmless_arguments
-from seclatch.profile.generate.narrow_arguments import (
+from seclatch.profile.generate.arguments.narrow_arguments import (
     INT,
     MAPPERS,
     SELECTORS,

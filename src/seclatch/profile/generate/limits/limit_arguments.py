@@ -21,9 +21,9 @@ from seclatch.profile.curated.harmless_arguments import (
     RecordedIndex,
     load_harmless_arguments,
 )
-from seclatch.profile.generate.recorded_arguments import Values, recorded_values
-from seclatch.profile.generate.recorded_limit import RecordedLimit
-from seclatch.profile.generate.scanned_arguments import ScannedArguments
+from seclatch.profile.generate.arguments.recorded_arguments import Values, recorded_values
+from seclatch.profile.generate.arguments.scanned_arguments import ScannedArguments
+from seclatch.profile.generate.limits.recorded_limit import RecordedLimit
 
 _ALLOW = "SCMP_ACT_ALLOW"
 _INT = 0xFFFFFFFF
