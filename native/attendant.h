@@ -9,7 +9,7 @@
 #include "latch.h"
 
 /* A program that other users may write to is not executed in the engine's name.  The installer checks its
- * interpreter and directories (src/seclatch/engines/installed_program.py). */
+ * interpreter and directories (src/seclatch/engines/services/annotation_recorder.py). */
 bool attendant_is_trusted(const char *program);
 
 /* Starts it with the pid of this process, bundle and configuration's name as its words, reparented to init

@@ -196,13 +196,17 @@ MAY_IMPORT = {
         "watch cli.shared"
     ),
     "cli.node": "model output runtime engines.installation engines fleet agent cli.shared",
+    "cli.explain": (
+        "model model.recording output recording.files recording process diagnose.evidence diagnose "
+        "cli.shared"
+    ),
     "cli": (
         "model model.recording model.profile output report report.tables report.document apply "
-        "demo tighten tighten.roles tighten.unprivileged diagnose diagnose.evidence recording "
-        "engines engines.installation engines.services host process runtime registry fleet profile "
-        "profile.parse profile.artifact profile.meaning profile.compile profile.generate "
-        "profile.export recording.files scan scan.analysis scan.image scan.summary watch "
-        "watch.sources watch.targets cli.shared cli.record"
+        "demo tighten tighten.roles tighten.unprivileged engines engines.installation "
+        "engines.services host process runtime registry fleet profile profile.parse "
+        "profile.artifact profile.meaning profile.compile profile.generate profile.export "
+        "recording.files scan scan.analysis scan.image scan.summary watch watch.sources "
+        "watch.targets cli.shared cli.record"
     ),
 }
 

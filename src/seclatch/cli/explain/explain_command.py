@@ -254,7 +254,7 @@ def _explain_others(
 ) -> tuple[Explanation | None, Recording | None]:
     """Explain what something else starts: a pod's or a running container, or the next to fail."""
     if pod:
-        from seclatch.cli.explain_pods import explain_pod_start
+        from seclatch.cli.explain.explain_pods import explain_pod_start
 
         return explain_pod_start(pod, log)
     from seclatch.diagnose import explain_container
