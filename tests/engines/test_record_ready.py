@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,23 +11,37 @@ from seclatch.model.recording.recording import Recording
 from seclatch.recording.files import recording_file
 from tests.engines.docker import Docker
 from tests.engines.engine import Engine
+from tests.engines.host import wait_until
 from tests.latch.oci import SCRIPTS
 
-# mkdir before it is ready, chdir after it: the time is the engine's to say so on a busy machine
-SCRIPT = "mkdir /tmp/one; echo Ready to serve; sleep 8; cd /tmp"
+# mkdir before it is ready, chdir once the recorder has said so
+SCRIPT = "mkdir /tmp/one; echo Ready to serve; until test -e /go/on; do sleep 0.1; done; cd /tmp"
+MARKED = "the running phase begins"
+# Run by sh: the recorder's messages can be read while it runs.
+LOGGED = 'log=$0; exec "$@" 2>"$log"'
 
 
 def record(
     engine: Engine, path: Path, monkeypatch: pytest.MonkeyPatch, condition: str, *extra: str
 ) -> Recording:
     plain = engine.host.argv
-    words = [str(SCRIPTS / "seclatch"), "record", "--ready", condition, "-o", str(path), "--"]
-    with monkeypatch.context() as patch:
+    log, go = path.with_suffix(".log"), path.with_suffix(".go")
+    log.touch()
+    go.mkdir()
+    words = ["sh", "-c", LOGGED, str(log)]
+    words += [str(SCRIPTS / "seclatch"), "record", "--ready", condition, "-o", str(path), "--"]
+    extra = (*extra, "--volume", f"{go}:/go")
+    with monkeypatch.context() as patch, ThreadPoolExecutor(1) as pool:
         patch.setattr(engine.host, "argv", lambda *more: [*words, *plain(*more)])
-        done = engine.run("/bin/sh", "-c", SCRIPT, extra=extra)
-    assert done.returncode == 0, done.stderr
+        run = pool.submit(engine.run, "/bin/sh", "-c", SCRIPT, extra=extra)
+        try:
+            wait_until(lambda: run.done() or MARKED in log.read_text(), "the ready mark")
+        finally:
+            (go / "on").touch()
+        done = run.result()
+    assert done.returncode == 0, log.read_text()
     recording = recording_file.read_recording(path)
-    assert recording.ready is not None, done.stderr
+    assert recording.ready is not None, log.read_text()
     assert recording.ready.condition == condition
     return recording
 
