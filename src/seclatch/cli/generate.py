@@ -295,8 +295,9 @@ def _load(base: Path | None, form: str) -> Profile | None:
     from seclatch.errors import SeclatchError
     from seclatch.profile.export.formats import has_conditions
     from seclatch.profile.parse.load_profile import load_profile
+    from seclatch.profile.profile_input import require_default_action
 
-    profile = load_profile(base) if base else None
+    profile = require_default_action(load_profile(base), str(base)) if base else None
     if profile and profile.conditional and not has_conditions(form):
         raise SeclatchError(
             f"{base}: its rules are for some hosts or capabilities only, which {form} cannot say",

@@ -46,14 +46,20 @@ def read_profile_input(source: ProfileSource, host: Host) -> ProfileInput:
 
 def require_action(given: ProfileInput) -> ProfileInput:
     """Refuse the empty profile, which says nothing. Raises InputError."""
-    if not given.profile.default_action:
+    require_default_action(given.profile, given.name)
+    return given
+
+
+def require_default_action(profile: Profile, name: str) -> Profile:
+    """Refuse the empty profile, of the file `name`. Raises InputError."""
+    if not profile.default_action:
         raise InputError(
-            given.name,
+            name,
             "",
             "the empty profile stands for no seccomp at all",
             remedy='to allow everything, write {"defaultAction": "SCMP_ACT_ALLOW"}',
         )
-    return given
+    return profile
 
 
 def give_program(source: ProfileSource, host: Host) -> ProfileInput:

@@ -187,3 +187,40 @@ def test_a_new_image_is_scanned_by_an_older_recording_with_a_note(folder: Path) 
     [note] = _list_other_images({path: read_sums(path)}, SCAN)
     assert f"{path} of app:1 sha256:{'1' * 64}, the scan of app:2 sha256:{'2' * 64}" in note
     assert not list(_list_other_images({path: read_sums(folder / "recording")}, SCAN))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "profile derive nothing --allow mkdir",
+        "profile derive nothing --deny mkdir",
+        "generate recording --base nothing",
+    ],
+)
+def test_the_empty_profile_is_refused_where_calls_are_added_to_a_profile(
+    command: str, folder: Path
+) -> None:
+    """It has no default action: what is derived from it would be no profile."""
+    (folder / "nothing").write_text("{}")
+    done, error = run(command, "")
+    assert done.exit_code and not done.stdout, done.stdout
+    assert error.startswith("nothing: the empty profile stands for no seccomp"), error
+
+
+@pytest.mark.parametrize("command", ["show @", "generate recording --scan @"])
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("cut", f"it ends in the middle, after {len(GOOD) // 2} bytes"),
+        ("empty", "the file is empty"),
+        ("deep", "nested too deep"),
+    ],
+)
+def test_an_incomplete_file_is_described_with_a_remedy(
+    kind: str, says: str, command: str, folder: Path
+) -> None:
+    (folder / "deep").write_text('{"a":' * 5000 + "1" + "}" * 5000)
+    done, error = run(command, kind)
+    assert says in error, error
+    assert isinstance(done.exception, SeclatchError)
+    assert done.exception.remedy.startswith("give what"), done.exception.remedy

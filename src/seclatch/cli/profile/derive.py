@@ -13,6 +13,7 @@ from seclatch.errors import SeclatchError
 from seclatch.profile.export.formats import FORMATS, has_conditions, write
 from seclatch.profile.generate.derive_profile import derive_profile
 from seclatch.profile.parse.load_profile import load_profile
+from seclatch.profile.profile_input import require_default_action
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,7 +42,7 @@ def command(
         raise click.UsageError("give --allow CALL or --deny CALL")
     if both := sorted({*allow} & {*deny}):
         raise click.UsageError(f"{both[0]} is both allowed and denied")
-    profile = load_profile(file)
+    profile = require_default_action(load_profile(file), str(file))
     if profile.conditional and not has_conditions(form):
         raise SeclatchError(
             f"{file}: its rules are for some hosts or capabilities only, which {form} cannot say",
