@@ -1,4 +1,4 @@
-"""Tell what a JSON document is that was given in place of another one, for the error about it."""
+"""Name what a JSON document is that was given in place of another one, for the error about it."""
 
 from __future__ import annotations
 
@@ -29,3 +29,14 @@ def name_content(content: bytes) -> str:
         return name_document(msgspec.json.decode(content))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
+
+
+def describe_decode_error(content: bytes, error: Exception) -> str:
+    """Return why the content is no JSON document, for people."""
+    if not content.strip():
+        return "the file is empty"
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    if "truncated" in str(error):  # msgspec names no place here
+        return f"it ends in the middle, after {len(content)} bytes"
+    return str(error)

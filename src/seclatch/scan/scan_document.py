@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from seclatch.errors import InputError
-from seclatch.model.document_kind import GZIP, name_content
+from seclatch.model.document_kind import GZIP, describe_decode_error, name_content
 from seclatch.model.scan import SCHEMA, Scan
 
 MAX_SIZE = 1 << 28
@@ -67,7 +67,8 @@ def decode_scan(source: str, content: bytes) -> Scan:
         problem, _, place = str(error).partition(" - at `")
         raise InputError(source, place.removesuffix("`"), problem) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(source, "", f"not a scan: {error}") from error
+        why = describe_decode_error(content, error)
+        raise InputError(source, "", f"not a scan: {why}", remedy=_REMEDY) from error
 
 
 class _ScanHead(msgspec.Struct):

@@ -14,7 +14,7 @@ import msgspec
 
 from seclatch.data import DATA
 from seclatch.errors import InputError, SeclatchError
-from seclatch.model.document_kind import GZIP, name_content
+from seclatch.model.document_kind import GZIP, describe_decode_error, name_content
 from seclatch.model.recording.recording import SCHEMA, Recording
 from seclatch.model.recording.recording_sums import RecordingSums
 from seclatch.output import result_file as file
@@ -111,7 +111,8 @@ def decode_recording(source: str, content: bytes, kind: type[_Kind] = Recording)
         problem, _, place = str(error).partition(" - at `")
         raise InputError(source, place.removesuffix("`"), problem) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(source, "", f"not a recording: {error}") from error
+        why = describe_decode_error(content, error)
+        raise InputError(source, "", f"not a recording: {why}", remedy=_REMEDY) from error
     if isinstance(decoded, Recording) and (fault := find_fault(decoded)):
         raise InputError(source, *fault)
     return decoded
