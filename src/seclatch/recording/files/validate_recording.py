@@ -43,6 +43,9 @@ def _find_wrong_count(recording: Recording) -> tuple[str, str] | None:
     for place, rows in _list_counts(recording):
         if not all(0 <= row.running <= row.count for row in rows):
             return f"{place}[].running", "more than count, or less than 0"
+    for place, numbered in (("calls", recording.calls), ("denials", recording.denials)):
+        if any(row.runs < 1 for row in numbered):
+            return f"{place}[].runs", "less than 1"
     for role in recording.roles:
         rows_of_role: list[RoleCalls | RoleArgument] = [*role.calls, *role.arguments]
         if any(row.count < 0 for row in rows_of_role):
