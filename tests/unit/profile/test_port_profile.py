@@ -106,6 +106,28 @@ def test_clone_s_last_arguments_are_exchanged() -> None:
     assert ported.changes[0].kind == "moved"
 
 
+@pytest.mark.parametrize("name", ["fork", "vfork"])
+def test_what_stands_for_fork_makes_no_namespace(name: str) -> None:
+    """Without a condition, clone would be open for CLONE_NEWUSER, whatever its own rule says."""
+    no_namespace = (Arg(0, Operator.MASKED_EQ, 0x7E020000, 0),)
+    source = Profile(
+        ERRNO, (Rule(("clone",), ALLOW, args=no_namespace), Rule((name, "read"), ALLOW))
+    )
+    ported = port_profile(source, X86, ARM)
+    assert {rule.args for rule in ported.profile.rules if "clone" in rule.names} == {no_namespace}
+    assert "; without new namespaces" in str(ported.changes[0])
+    denied = port_profile(Profile(ALLOW, (Rule((name,), ERRNO),)), X86, ARM).profile
+    assert denied.rules == (Rule(("clone",), ERRNO, comment="clone: for aarch64"),)
+
+
+@pytest.mark.parametrize(("flags", "forks"), [(0x7E020000, True), (0x11, False)])
+def test_fork_is_allowed_where_clone_is_for_what_fork_does(flags: int, forks: bool) -> None:
+    args = (Arg(0, Operator.MASKED_EQ, flags, 0),)
+    back = port_profile(allowing("clone", args=args), ARM, X86)
+    assert ({"fork", "vfork"} <= names(back.profile)) is forks
+    assert [rule.args for rule in back.profile.rules if "fork" in rule.names] == [()] * forks
+
+
 def test_denials_are_ported_too() -> None:
     denying = Profile(ALLOW, (Rule(("mkdir",), ERRNO), Rule(("socket",), ERRNO)))
     assert names(port_profile(denying, X86, ARM).profile) == {"mkdirat", "socket"}

@@ -14,9 +14,11 @@ from importlib import resources
 
 import msgspec
 
+from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile.profile import Arg, Condition, Profile, Rule
+from seclatch.model.profile.profile import Arg, Condition, Profile, Rule, list_alternatives
 from seclatch.model.syscall import load_syscalls
+from seclatch.profile.meaning.rule_comparison import matches_value
 
 TARGETS = (Arch.X86_64, Arch.AARCH64, Arch.RISCV64)
 """The architectures whose C library's choices are known here."""
@@ -38,6 +40,11 @@ _STARTUP = {
 # built with CONFIG_CLONE_BACKWARDS.
 _BACKWARDS = frozenset({Arch.AARCH64, Arch.RISCV64})
 _CLONE = {3: 4, 4: 3}
+
+# fork and vfork make no namespace: neither may what stands for them. Without CLONE_NEWTIME, which
+# for clone(2) is within the signal at the end.
+_NO_NAMESPACES = (Arg(0, Operator.MASKED_EQ, 0x7E020000, 0),)
+_FLAGS = {"fork": 0x11, "vfork": 0x4111}  # SIGCHLD; and CLONE_VFORK, CLONE_VM
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +148,7 @@ class _Porter:
         """Return the rule there: one for each way in which its conditions have moved."""
         by_args: dict[tuple[Arg, ...], list[str]] = {}
         for name in rule.names:
-            for new, args in self._name(index, name, rule.args):
+            for new, args in self._name(index, name, rule):
                 names = by_args.setdefault(args, [])
                 if new not in names:
                     names.append(new)
@@ -161,13 +168,11 @@ class _Porter:
                 self._tell("added", name, (), None, why)
                 yield Rule((name,), _ALLOW, comment=why)
 
-    def _name(
-        self, index: int, name: str, args: tuple[Arg, ...]
-    ) -> Iterator[tuple[str, tuple[Arg, ...]]]:
+    def _name(self, index: int, name: str, rule: Rule) -> Iterator[tuple[str, tuple[Arg, ...]]]:
         newer, older = _ways()
         here, there = load_syscalls(self.source), load_syscalls(self.target)
         if there.has(name) or any(load_syscalls(arch).has(name) for arch in self.keep):
-            yield name, self._reordered(index, name, args)
+            yield name, self._reordered(index, name, rule.args)
         if there.has(name):
             # the target's library may use an older call, which the source does not have
             ways = [way for way in older.get(name, ()) if there.has(way.name)]
@@ -180,12 +185,12 @@ class _Porter:
                 why = f"does not exist on {self.target.title}, and nothing does the same"
                 self._tell("dropped", name, (), index, why)
         for way in ways:
-            moved = _moved(args, way.places)
+            moved, told = _carry(name, way, rule)
             if moved is None:
                 lacks = "the rule compares an argument that the other call does not have"
                 self._tell("left-out", name, (way.name,), index, lacks)
                 continue
-            self._tell(kind, name, (way.name,), index, why + _told(args, moved))
+            self._tell(kind, name, (way.name,), index, why + told)
             yield way.name, moved
 
     def _reordered(self, index: int, name: str, args: tuple[Arg, ...]) -> tuple[Arg, ...]:
@@ -229,6 +234,24 @@ def _moved(args: Iterable[Arg], places: dict[int, int]) -> tuple[Arg, ...] | Non
     if any(arg.index not in places for arg in listed):
         return None
     return tuple(replace(arg, index=places[arg.index]) for arg in listed)
+
+
+def _carry(name: str, way: _Way, rule: Rule) -> tuple[tuple[Arg, ...] | None, str]:
+    """Return a rule's conditions for the other call, None if it cannot say them, and a remark."""
+    if way.name == "clone" and rule.effect.kind.executes:
+        return _NO_NAMESPACES, "; without new namespaces"
+    if name == "clone" and _applies_to_fork(rule.args, way.name):
+        return (), ""
+    moved = _moved(rule.args, way.places)
+    return moved, _told(rule.args, moved) if moved is not None else ""
+
+
+def _applies_to_fork(args: tuple[Arg, ...], name: str) -> bool:
+    """Whether conditions of clone hold for what fork or vfork does."""
+    return any(
+        all(arg.index == 0 and matches_value(arg, _FLAGS[name]) for arg in alternative)
+        for alternative in list_alternatives(args)
+    )
 
 
 def _told(before: Sequence[Arg], after: Sequence[Arg]) -> str:
