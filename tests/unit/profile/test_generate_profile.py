@@ -142,12 +142,17 @@ def test_warnings() -> None:
     denial = RecordedDenial(
         process=0, stage="program", arch="x86_64", number=83, name="mkdir", errno=1, count=2
     )
+    fallback = RecordedDenial(
+        process=0, stage="program", arch="x86_64", number=435, name="clone3", errno=38, count=2
+    )
     unnamed = [
         type(each)(process=0, stage="program", arch="x86_64", number=999, name="", count=1)
         for each in calls("program", "read")
     ]
     result = generate_profile(
-        recording(START + unnamed, denials=[denial], complete=False, lost=LostCounts(events=1)),
+        recording(
+            START + unnamed, denials=[denial, fallback], complete=False, lost=LostCounts(events=1)
+        ),
         GeneratorOptions(),
     ).warnings
     assert [
@@ -159,6 +164,9 @@ def test_warnings() -> None:
             "not whole",
         )
     ] == [True] * 4
+    assert not any("clone3" in line for line in result), (
+        "programs do without: nothing is to be done"
+    )
 
 
 def test_a_recording_without_the_stage() -> None:

@@ -14,6 +14,7 @@ from seclatch.model.recording.recording import Recording
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.checks.old_and_new_calls import TWINS
+from seclatch.profile.curated.call_data import load_fallbacks
 from seclatch.profile.generate.arguments.narrow_arguments import recorded_values
 from seclatch.profile.generate.arguments.scanned_arguments import ScannedArguments, narrow_with_scan
 from seclatch.profile.generate.base_profile import BaseProfile
@@ -137,6 +138,7 @@ class _Maker:
             f"({errno.name_errno(each.errno) if each.errno else 'no errno'})"
             for each in self._recording.denials
             if each.stage in self._stages
+            and not (each.errno == ENOSYS and each.name in load_fallbacks())
         }
         if denied:
             yield (
