@@ -20,6 +20,7 @@ import jsonschema
 import pytest
 
 from seclatch.process.kernel.kernel_filters import LAYERS
+from seclatch.process.list_containers import list_containers
 from tests.conftest import Compiler
 from tests.latch.oci import wait_until
 from tests.process.conftest import expected_layer, running, seclatch
@@ -302,3 +303,7 @@ def test_a_closed_output() -> None:
     done = seclatch("ps", before=["sh", "-c", 'exec "$@" >&-', "sh"])
     assert (done.returncode, "internal" in done.stderr) == (2, False)
     assert "standard output is closed" in done.stderr
+
+
+def test_containers_that_run_here_can_be_listed() -> None:
+    assert all(isinstance(name, str) and name for name, _ in list_containers())

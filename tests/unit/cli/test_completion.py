@@ -42,6 +42,7 @@ def test_a_name_that_a_terminal_or_shell_acts_on_is_left_out() -> None:
     assert complete("ps --container ") == ["web", "worker"]
 
 
+@pytest.mark.usefixtures("containers")
 def test_processes() -> None:
     pid = str(os.getpid())
     assert pid in complete(f"ps --pid {pid[:2]}")
@@ -59,7 +60,3 @@ def test_an_engine_that_fails_is_no_error(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(list_containers, "list_containers", fail)
     assert complete("ps --container w") == []
-
-
-def test_containers_that_run_here_can_be_listed() -> None:
-    assert all(isinstance(name, str) and name for name, _ in list_containers.list_containers())
