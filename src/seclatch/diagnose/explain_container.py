@@ -177,7 +177,7 @@ class _NextFailure:
         watch_container(self._backend.probe, ContainerScope(word="create"))
 
     def update(self, trace: Trace, options: RecordOptions) -> None:
-        """Find a container that was started while this watched, and whose first process failed."""
+        """Find a container that started during the recording and failed by its first process."""
         now = time.monotonic()
         if self.found or now < self._next_look:
             return

@@ -91,7 +91,7 @@ def decompile_filter(
 
 
 def find_compared_arches(program: Filter) -> tuple[Arch, ...]:
-    """Return the architectures with whose AUDIT_ARCH value the program compares; 64-bit first."""
+    """Return the architectures that the program compares seccomp_data.arch with; 64-bit first."""
     constants = {
         instruction.k
         for instruction, known in zip(program.instructions, propagate_values(program), strict=True)

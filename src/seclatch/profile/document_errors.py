@@ -37,7 +37,7 @@ _VALID_ITEMS: dict[str, Any] = {
 }
 _KEYS = {
     key.lower(): key
-    for shape in (json_shapes.Seccomp, json_shapes.Syscall)
+    for shape in (json_shapes.Seccomp, json_shapes.RuleShape)
     for key in shape.__struct_encode_fields__
 }
 

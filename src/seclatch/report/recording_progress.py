@@ -15,7 +15,7 @@ from seclatch.report.document.recording_gaps import describe_gaps
 
 
 class ProgressFollower:
-    """Tells of each call of each stage when it is seen for the first time."""
+    """Report each call of a stage when it is seen for the first time."""
 
     def __init__(self) -> None:
         self._seen: set[tuple[str, str, str]] = set()

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class StopSignals:
-    """The signals that are held back, by one that has come already."""
+class HeldSignals:
+    """Requests to stop (SIGINT, SIGTERM, SIGHUP) that are blocked and looked up between runs."""
 
     def __init__(self, held: set[signal.Signals]) -> None:
         self._held = held
@@ -28,10 +28,10 @@ class StopSignals:
 
 
 @contextlib.contextmanager
-def hold_stop_signals() -> Iterator[StopSignals]:
-    """Block requests to stop until the end; those that came meanwhile have done their work then."""
+def hold_stop_signals() -> Iterator[HeldSignals]:
+    """Block requests to stop until the end; those that arrived by then are dropped."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
-    held = StopSignals({number for number in _STOPS if number not in before})
+    held = HeldSignals({number for number in _STOPS if number not in before})
     try:
         yield held
     finally:

@@ -69,7 +69,7 @@ def _is_prefix(word: str | None, number: str) -> bool:
 
 
 def _require_one(sources: DenialSources) -> None:
-    """Containers of one image belong together, and so do those whose image is not known."""
+    """Require that all denials are of one image, or of one container where no image is known."""
     subjects = list(dict.fromkeys(_list_subjects(sources)))
     images = {group.image for log in sources.logs for group in log.groups}
     if len(subjects) > 1 and (len(images) > 1 or "" in images):

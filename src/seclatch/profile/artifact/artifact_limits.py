@@ -111,7 +111,7 @@ def _counts(profile: Profile, clauses: dict[str, list[Clause]]) -> Iterator[str]
 
 
 def _clauses_of(profile: Profile) -> dict[str, list[Clause]]:
-    """Return what each call loads: runtimes skip rules whose effect is the default."""
+    """Return the clauses that are loaded for each call: runtimes skip rules of the default."""
     found: dict[str, list[Clause]] = {}
     for index, rule in enumerate(profile.rules):
         if rule.effect == profile.default:

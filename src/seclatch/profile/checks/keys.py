@@ -1,4 +1,4 @@
-"""Keys that nobody reads."""
+"""Keys that no engine or runtime reads."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from seclatch.profile.parse.suggest_keyword import suggest_nearest
 from seclatch.profile.parse.text_position import Path
 
 _TOP = {field.encode_name for field in msgspec.structs.fields(json_shapes.Seccomp)}
-_RULE = {field.encode_name for field in msgspec.structs.fields(json_shapes.Syscall)}
-_ARG = {field.encode_name for field in msgspec.structs.fields(json_shapes.Arg)}
-_CONDITION = {field.encode_name for field in msgspec.structs.fields(json_shapes.Condition)}
+_RULE = {field.encode_name for field in msgspec.structs.fields(json_shapes.RuleShape)}
+_ARG = {field.encode_name for field in msgspec.structs.fields(json_shapes.ArgShape)}
+_CONDITION = {field.encode_name for field in msgspec.structs.fields(json_shapes.ConditionShape)}
 
 
 def check_keys(subject: CheckedProfile) -> Iterator[Finding]:

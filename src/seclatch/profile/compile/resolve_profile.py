@@ -56,7 +56,7 @@ _PODMAN_MAPPED = {
 
 
 class Engine(enum.Enum):
-    """Whose reading: they differ in `minKernel` and in errno names."""
+    """The engine that resolves a profile: they read `minKernel` and errno names differently."""
 
     DOCKER = "docker"
     PODMAN = "podman"

@@ -11,7 +11,7 @@ from seclatch.model.profile.profile import Profile
 
 
 class Runtime(enum.Enum):
-    """Whose compiler: `LIBSECCOMP` is the library alone, as crun uses it but with no refusals."""
+    """The runtime that compiles; LIBSECCOMP: the library as crun uses it, nothing refused."""
 
     RUNC = "runc"
     CRUN = "crun"

@@ -156,7 +156,7 @@ def _highest(names: set[str], arch: Arch) -> int:
 
 
 def _find_way(name: str, arch: Arch) -> tuple[dict[int, int], tuple[str, ...]]:
-    """Return the words by which a call is made, and the names whose rules are about it.
+    """Return the words of seccomp_data that select a call, and the names of its rules.
 
     Where it has no number of its own (x86's `recv`), that is the first argument of another call.
     Raises TooComplexError if it cannot be made.

@@ -49,7 +49,7 @@ def interpret_document(document: json_shapes.Seccomp) -> Profile:
     )
 
 
-def _bound(rules: list[json_shapes.Syscall]) -> None:
+def _bound(rules: list[json_shapes.RuleShape]) -> None:
     """Refuse what would take more time and memory than it is worth, before they go into it.
 
     A rule stands for as many as it has names and comparisons. One that says for a call what an
@@ -78,7 +78,7 @@ def _beyond(what: str, rule: int) -> FormatError:
     return FormatError(("syscalls", rule), text)
 
 
-def _rule(rule: json_shapes.Syscall, path: Path) -> Rule:
+def _rule(rule: json_shapes.RuleShape, path: Path) -> Rule:
     args = enumerate(rule.args or [])
     return Rule(
         names=_names(rule, path),
@@ -92,7 +92,7 @@ def _rule(rule: json_shapes.Syscall, path: Path) -> Rule:
     )
 
 
-def _names(rule: json_shapes.Syscall, path: Path) -> tuple[str, ...]:
+def _names(rule: json_shapes.RuleShape, path: Path) -> tuple[str, ...]:
     if rule.name and rule.names:
         raise FormatError((*path, "name"), "both `name` and `names` are given; engines refuse that")
     names = (rule.name,) if rule.name else tuple(rule.names or ())
@@ -137,7 +137,7 @@ def _errno_name(name: str | None, path: Path) -> str:
     return name or ""
 
 
-def _arg(arg: json_shapes.Arg, path: Path) -> Arg:
+def _arg(arg: json_shapes.ArgShape, path: Path) -> Arg:
     if not 0 <= arg.index < MAX_ARGS:
         raise FormatError(
             (*path, "index"), f"{shorten_text(str(arg.index))} is not an argument: they are 0 to 5"
@@ -155,7 +155,7 @@ def _arg(arg: json_shapes.Arg, path: Path) -> Arg:
     return Arg(arg.index, operator, values["value"], values["valueTwo"])
 
 
-def _condition(condition: json_shapes.Condition | None, path: Path) -> Condition:
+def _condition(condition: json_shapes.ConditionShape | None, path: Path) -> Condition:
     if condition is None:
         return Condition()
     kernel = None

@@ -14,7 +14,7 @@ from seclatch.model.quoted_text import quote_text
 from seclatch.profile.parse.text_position import FormatError, parse_path
 
 
-class Arg(msgspec.Struct, rename="camel"):
+class ArgShape(msgspec.Struct, rename="camel"):
     """`syscalls[].args[]`."""
 
     index: int
@@ -23,7 +23,7 @@ class Arg(msgspec.Struct, rename="camel"):
     value_two: int | None = 0
 
 
-class Condition(msgspec.Struct, rename="camel"):
+class ConditionShape(msgspec.Struct, rename="camel"):
     """`syscalls[].includes` and `.excludes`."""
 
     caps: list[str] | None = None
@@ -31,7 +31,7 @@ class Condition(msgspec.Struct, rename="camel"):
     min_kernel: str | None = None
 
 
-class Syscall(msgspec.Struct, rename="camel"):
+class RuleShape(msgspec.Struct, rename="camel"):
     """`syscalls[]`."""
 
     names: list[str] | None = None
@@ -39,10 +39,10 @@ class Syscall(msgspec.Struct, rename="camel"):
     action: str | None = None
     errno_ret: int | None = None
     errno: str | None = None
-    args: list[Arg] | None = None
+    args: list[ArgShape] | None = None
     comment: str | None = None
-    includes: Condition | None = None
-    excludes: Condition | None = None
+    includes: ConditionShape | None = None
+    excludes: ConditionShape | None = None
 
 
 class ArchMap(msgspec.Struct, rename="camel"):
@@ -60,7 +60,7 @@ class Seccomp(msgspec.Struct, rename="camel"):
     default_errno: str | None = None
     architectures: list[str] | None = None
     arch_map: list[ArchMap] | None = None
-    syscalls: list[Syscall] | None = None
+    syscalls: list[RuleShape] | None = None
     flags: list[str] | None = None
     listener_path: str | None = None
     listener_metadata: str | None = None

@@ -158,7 +158,7 @@ def check_keys(raw: Any) -> None:
         remedy = "`seclatch generate` makes one of a recording" if "schema" in raw else ""
         raise text_position.FormatError((), rule, remedy)
     _check_case(raw, known, ())
-    rule_keys = {key.lower(): key for key in json_shapes.Syscall.__struct_encode_fields__}
+    rule_keys = {key.lower(): key for key in json_shapes.RuleShape.__struct_encode_fields__}
     rules = raw.get("syscalls")
     for index, rule in enumerate(rules if isinstance(rules, list) else ()):
         if isinstance(rule, dict):

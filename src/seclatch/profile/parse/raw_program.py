@@ -1,4 +1,4 @@
-"""Raw BPF programs in the place of profiles: told by their bytes, decompiled to rules."""
+"""Read a raw BPF program in place of a profile: recognize it by its bytes, decompile it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""System calls by stage, each with who needs it, and what a scan says of it. Pure."""
+"""System calls by stage: which part of a start needs each, and whether a scan found it. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NEEDS = {
 
 
 def make_matrix(recording: Recording, scan: Scan | None = None) -> Matrix:
-    """Make the table; lines by need, then by name. A scan adds what it found and nobody made."""
+    """Make the table; lines by need, then by name. A scan adds calls that were not recorded."""
     source = counted.count_by_stage(recording)
     phases = counted.count_by_phase(recording)
     running = sum(

@@ -186,7 +186,7 @@ class Harvest:
         self._taken.pop(segment, None)
 
     def _take_unknown(self) -> None:
-        """Take what nothing is known of: the overflow slot, and slots whose event was lost.
+        """Take counters without a segment: the overflow slot, and slots with a lost event.
 
         A slot of a segment that was lost and closed had a CLOSED event, or it was lost too; either
         way its counters are in its memory.
@@ -257,7 +257,7 @@ class Harvest:
             self._trace.bulk += 1
 
     def has_tasks(self, processes: set[int]) -> bool:
-        """Whether a thread of one of these processes lives, or of one whose begin was lost."""
+        """Return whether one of these processes, or one with a lost begin, has a live thread."""
         found = (self._trace.segments.get(segment) for segment in self._list_inhabited())
         return any(each is None or each.process in processes for each in found)
 
@@ -269,7 +269,7 @@ class Harvest:
                 yield segment
 
     def _given(self) -> range:
-        """Slots that the kernel programs have given to segments."""
+        """Return the slots that the kernel programs have given to segments."""
         given = self._probe.read_control()[Control.NEXT_SLOT // 8]
         return range(abi.FIRST_OWN, min(given, abi.SLOTS))
 
