@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BUILD_PACKAGES := gcc libc6-dev musl-tools python3-venv
 RUNTIME_PACKAGES := runc crun busybox-static
-TEST_PACKAGES := docker.io docker-cli docker-compose tini containerd podman conmon catatonit \
+TEST_PACKAGES := docker.io docker-cli docker-buildx docker-compose tini containerd podman conmon catatonit \
 	criu strace uidmap procps chromium fonts-dejavu-core mandoc jq libseccomp2 libseccomp-dev linux-libc-dev libsystemd-shared systemd \
 	mmdebstrap curl g++ bubblewrap qemu-user libc6-arm64-cross libssl3t64 docker-registry skopeo cosign oras kustomize
 DEB_PACKAGES := debhelper dh-python pybuild-plugin-pyproject python3-all python3-scikit-build-core cmake \

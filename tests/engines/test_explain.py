@@ -348,3 +348,31 @@ def copy(source: socket.socket, target: socket.socket) -> None:
         while content := source.recv(1 << 16):
             target.sendall(content)
         target.shutdown(socket.SHUT_WR)
+
+
+# Quotes are escaped in BuildKit's message; the first step does without what it was denied.
+BUILD = f"""FROM {IMAGE}
+RUN unshare -U true || true
+RUN echo "a  step" && \\
+    unshare -U true
+"""
+
+
+@pytest.mark.parametrize("kit", ["1", "0"], ids=["buildkit", "before"])
+def test_a_step_of_a_build(docker: Docker, tmp_path: Path, kit: str) -> None:
+    """Its builder runs the steps of all builds alike; the client's message has this one's words."""
+    folder, path = docker.directory / f"build{kit}", tmp_path / "why.json"
+    docker.host.path(folder).mkdir()
+    docker.host.path(folder / "Dockerfile").write_text(BUILD)
+    words = ["docker", "-H", docker.address, "build", "--network", "none", folder]
+    command = docker.host.argv("env", f"DOCKER_BUILDKIT={kit}", *words)
+    explain = [str(SCRIPTS / "seclatch"), "explain", "--json", "-o", str(path), "--", *command]
+    done = subprocess.run(explain, capture_output=True, text=True, check=False, timeout=90)
+    document = json.loads(path.read_text())
+    jsonschema.validate(document, SCHEMA)
+    assert done.returncode == document["status"] == 1, done.stderr
+    assert (document["seccomp"], document["cause"]) == (True, "program-denied"), document
+    [denial] = document["denials"]
+    assert (denial["syscall"], denial["stage"], denial["fatal"]) == ("unshare", "program", True)
+    assert denial["rule"]["profile"] == "the builder's own profile"
+    assert "docker commit" in document["remedies"][0]["text"]

@@ -26,7 +26,7 @@ from seclatch.diagnose.evidence.run_evidence import (
 from seclatch.diagnose.evidence.script_texts import ScriptReader
 from seclatch.model.explanation import Explanation
 from seclatch.model.recording.recording import Recording
-from seclatch.recording.attribution.attribution import restrict_trace
+from seclatch.recording.attribution.attribution import find_session_family, restrict_trace
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf.bpf_backend import Ebpf
 from seclatch.recording.backends.bpf.container_scope import ContainerScope, watch_container
@@ -189,7 +189,7 @@ class _NextFailure:
                 if process.ended and has_failed(process) and not _was_asked_to_end(process):
                     self.found, self._found_at = process, now
                     self.label = _describe(trace, session, self._names)
-                    self._kept = _find_family(trace, session)
+                    self._kept = find_session_family(trace, session)
                     return
 
     def find_living(self, trace: Trace) -> set[int]:
@@ -249,17 +249,3 @@ def _describe(trace: Trace, session: EnteredSession, names: dict[str, frozenset[
     identifier = _find_id(trace, session)
     known = ", ".join(sorted(names.get(identifier, ())))
     return f"{known} ({identifier[:12]})" if known else identifier[:64]
-
-
-def _find_family(trace: Trace, session: EnteredSession) -> set[int]:
-    """Return the runtime's process, all below it, and those above it."""
-    top = trace.segments[session.runtime].process
-    kept = {top}
-    for number in sorted(trace.processes):
-        if trace.processes[number].parent in kept:
-            kept.add(number)
-    above = trace.processes[top].parent
-    while above is not None and above in trace.processes:
-        kept.add(above)
-        above = trace.processes[above].parent
-    return kept

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
+from seclatch.diagnose.evidence.build_step import add_failed_step
 from seclatch.diagnose.evidence.container_bundles import BundleReader
 from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.diagnose.evidence.script_texts import ScriptReader
@@ -79,7 +80,7 @@ def observe_command(
     evidence = RunEvidence(
         shown or args, status, trace, staging, sights, bundles, _list_engines(seen[0]), scripts
     )
-    return evidence, recording
+    return add_failed_step(evidence, seen[0]), recording
 
 
 def _list_engines(trace: Trace) -> frozenset[str]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
-from seclatch.diagnose.evidence.command_line import find_client
+from seclatch.diagnose.evidence.command_line import builds_image
 from seclatch.diagnose.evidence.run_evidence import StderrLine
 from seclatch.diagnose.evidence.unseen_engine import find_client_of_unseen
 from seclatch.model.stage import Stage
@@ -18,16 +17,14 @@ _RUNTIME_MESSAGE = re.compile(r"OCI runtime|\b(?:runc|crun)(?: (?:create|run|sta
 _FAILED_STEP = re.compile(
     r"did not complete successfully|executor failed running|returned a non-zero code"
 )
-_BUILDS = ("build", "buildx", "bake")
 
 
 def find_unseen_build(run: DiagnosedRun) -> FoundCause | None:
-    """Find a failed step of an image's build: the daemon's builder runs it, for all builds alike.
+    """Find a failed step of an image's build that was not among what the engine's builder ran.
 
-    No id that the client sends is on its runtime's command line, so which steps are this build's
-    cannot be told.
+    A builder on another host, or in a container of its own (`docker buildx create`), for one.
     """
-    if run.evidence.staging.sessions or not _is_build(run.evidence.command):
+    if run.evidence.staging.sessions or not builds_image(run.evidence.command):
         return None
     messages = [*run.engine_messages, *run.program_messages]
     last = next((one for one in reversed(messages) if _FAILED_STEP.search(one.text)), None)
@@ -39,17 +36,11 @@ def find_unseen_build(run: DiagnosedRun) -> FoundCause | None:
         last.text,
         last.stage.value,
         [
-            "a build's steps are run by the engine's builder, and were not recorded: calls that "
-            "were denied to this one are not known",
+            "a build's steps are run by a builder, and none with this command and status was "
+            "recorded: calls that were denied to it are not known",
             "explain the step's command by `docker run`, in an image of the steps before it",
         ],
     )
-
-
-def _is_build(command: Sequence[str]) -> bool:
-    """Return whether a command line has an engine's client build an image."""
-    at, client = find_client(command)
-    return client in ("docker", "nerdctl") and any(word in _BUILDS for word in command[at + 1 :])
 
 
 def find_unseen_container(run: DiagnosedRun) -> FoundCause | None:

@@ -24,6 +24,7 @@ _OTHER_VERBS = (
     "play",
 )
 _WITH_PROFILE = ("docker", "podman", "nerdctl")
+_BUILDS = ("build", "buildx", "bake")
 _DEFAULT_NAMES = ("", "builtin")
 # The options by which clients take a profile.
 _PROFILE_OPTIONS = {
@@ -116,6 +117,12 @@ def name_own_profile(command: Sequence[str]) -> str:
     return "podman-default" if find_client(command)[1] == "podman" else "docker-default"
 
 
+def builds_image(command: Sequence[str]) -> bool:
+    """Return whether a command line has an engine's client build an image."""
+    at, client = find_client(command)
+    return client in ("docker", "nerdctl") and any(word in _BUILDS for word in command[at + 1 :])
+
+
 def has_own_profile(command: Sequence[str]) -> bool:
     """Return whether the engine's own profile is in force.
 
@@ -174,6 +181,8 @@ def name_profile(command: Sequence[str]) -> str:
     """Return a name for the profile of a start by this command; "" if only its bundle has it."""
     given, client = given_profile(command), find_client(command)[1]
     default = client in _WITH_PROFILE and _find_verb(command, 0) >= 0
+    if builds_image(command):
+        return given or "the builder's own profile"
     return given or (f"{client}'s own default profile" if default else "")
 
 

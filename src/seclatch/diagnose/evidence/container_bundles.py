@@ -46,6 +46,12 @@ class BundleContainer:
     config: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     folder: tuple[int, int] = (0, 0)
 
+    @property
+    def words(self) -> str:
+        """Return the program's arguments as one text."""
+        words = _get_object(dict(self.config), "process").get("args")
+        return " ".join(map(str, words)) if isinstance(words, list) else ""
+
     @cached_property
     def profile(self) -> Profile | None:
         """Return the parsed profile; None if there is none or it cannot be read.

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from seclatch.diagnose.causes.diagnosed_run import FoundCause
 from seclatch.diagnose.denials.list_denials import DenialCase
 from seclatch.diagnose.evidence.command_line import (
+    builds_image,
     given_bundle,
     given_profile,
     has_own_profile,
@@ -39,6 +40,8 @@ def find_remedies(
     fixer: ProfileFixer | None = None,
 ) -> list[Remedy]:
     """Return the remedies, the one that opens least first."""
+    if builds_image(command):
+        return list(_for_build_step(found))
     if found.cause == "profile-refused":
         return list(_for_refused_profile(found, command))
     if found.cause == "missing-capability" and "CAP_" in found.summary:
@@ -46,6 +49,17 @@ def find_remedies(
     if found.case is None or fixer is None:
         return []
     return _for_denial(found, found.case, needs, RuleRemedies(command, fixer))
+
+
+def _for_build_step(found: FoundCause) -> Iterator[Remedy]:
+    """Yield the way to a profile or a capability for a step: a builder gives it its own."""
+    if found.seccomp or found.cause in (*_PROGRAM_CAUSES, "missing-capability"):
+        yield Remedy(
+            kind="other",
+            text="no option of the builder gives a step another profile or capability: have the "
+            "step do without, or do in a container what it does: `docker run`, which takes both, "
+            "in an image of the steps before it, then `docker commit`",
+        )
 
 
 def suggest_confirming(command: Sequence[str], reason: str) -> Remedy:

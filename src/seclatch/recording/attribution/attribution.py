@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import PurePosixPath
 
+from seclatch.recording.trace.assign_stages import EnteredSession
 from seclatch.recording.trace.trace import Trace, TracedProcess
 
 _MAX_ID = 127
@@ -64,7 +65,7 @@ def find_related(trace: Trace) -> set[int]:
     served: set[int] = set()
     ids: dict[int, set[str]] = {}
     daemons = {process.id for process in trace.processes.values() if process.found_running}
-    trusted = _find_trusted(trace, daemons)
+    trusted = find_trusted_daemons(trace)
     for number in sorted(trace.processes.keys() - daemons):  # parents before children
         process = trace.processes[number]
         parent = process.parent
@@ -79,12 +80,28 @@ def find_related(trace: Trace) -> set[int]:
     return own | served | (_find_involved_daemons(trace, served, trusted) if served else set())
 
 
-def _find_trusted(trace: Trace, daemons: set[int]) -> set[int]:
+def find_session_family(trace: Trace, session: EnteredSession) -> set[int]:
+    """Return the process of a session's runtime, all below it, and those above it."""
+    top = trace.segments[session.runtime].process
+    kept = {top}
+    for number in sorted(trace.processes):
+        if trace.processes[number].parent in kept:
+            kept.add(number)
+    above = trace.processes[top].parent
+    while above is not None and above in trace.processes:
+        kept.add(above)
+        above = trace.processes[above].parent
+    return kept
+
+
+def find_trusted_daemons(trace: Trace) -> set[int]:
     """Find the daemons that may be the command's engines; any user may name a program `containerd`.
 
     Trusted are those of root, of the recording user, and of the user to whose daemon the command is
     connected (decision 0026).
     """
+
+    daemons = {process.id for process in trace.processes.values() if process.found_running}
 
     def user(daemon: int) -> int:
         return trace.segments[trace.processes[daemon].segments[0]].facts.uid
