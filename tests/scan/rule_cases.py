@@ -33,6 +33,8 @@ HEADERS = (
     "sys/mman",
     "ifaddrs",
     "poll",
+    "dirent",
+    "libintl",
 )
 
 SPAWN = """
@@ -44,6 +46,10 @@ SPAWN = """
 
 def spawn(flags: str = "POSIX_SPAWN_SETSIGMASK", actions: str = "") -> str:
     return SPAWN.replace("FLAGS", flags).replace("ACTIONS", actions)
+
+
+def access(flags: str) -> str:
+    return f'faccessat(AT_FDCWD, "/etc", R_OK, {flags});'
 
 
 THREAD = """
@@ -61,6 +67,18 @@ QUIC = """
   void *OSSL_QUIC_client_method(void), *SSL_CTX_new(void *), *SSL_new(void *);
   int SSL_set_fd(void *, int);
   void *s = SSL_new(SSL_CTX_new(OSSL_QUIC_client_method())); if (s) SSL_set_fd(s, 0);"""
+
+CAP, LOG = ("-l:libcap.so.2",), ("-l:libaudit.so.1",)
+
+CAPABILITIES = "void *cap_get_proc(void); cap_get_proc();"
+
+AUDIT = """
+  int audit_log_acct_message(int, int, char *, char *, char *, int, char *, char *, char *, int);
+  audit_log_acct_message(-1, 0, 0, "", "", 0, HOST, 0, 0, 0);"""
+
+TEXT = 'bindtextdomain("none", WHERE); puts(dgettext("none", "x"));'
+
+REALPATH = 'char b[PATH_MAX]; realpath("/bin/../etc", b);'
 
 MUCH = "char *p = malloc(10); p = realloc(p, 10000000); free(p);"
 
@@ -99,11 +117,11 @@ CASES = {
     ),
     "sessions": Case("setsid", spawn("POSIX_SPAWN_SETSID"), spawn()),
     "effective-users": Case("setresuid", spawn("POSIX_SPAWN_RESETIDS"), spawn()),
-    "effective-access": Case(
-        "getgroups",
-        'faccessat(AT_FDCWD, "/etc", R_OK, AT_EACCESS);',
-        'char b[PATH_MAX]; realpath("/bin/../etc", b);',
-    ),
+    "real-user": Case("getuid", access("AT_SYMLINK_NOFOLLOW"), access("AT_EACCESS")),
+    "effective-user": Case("geteuid", access("AT_EACCESS"), access("AT_SYMLINK_NOFOLLOW")),
+    "real-group": Case("getgid", access("AT_SYMLINK_NOFOLLOW"), REALPATH),
+    "effective-group": Case("getegid", access("AT_EACCESS"), REALPATH),
+    "groups": Case("getgroups", access("AT_EACCESS"), REALPATH + access("0")),
     "directories": Case(
         "chdir", spawn(actions='posix_spawn_file_actions_addchdir_np(&f, "/")'), spawn()
     ),
@@ -133,10 +151,23 @@ CASES = {
     "processors": Case(
         "sched_getaffinity", "sysconf(_SC_NPROCESSORS_ONLN);", "sysconf(_SC_PAGESIZE);"
     ),
-    "loader-directory": Case("getcwd", "", "", ("-Wl,--disable-new-dtags,-rpath,lib",)),
+    "loader-directory": Case(
+        "getcwd",
+        'dlopen("./none.so", RTLD_NOW);',
+        'dlopen("libm.so.6", RTLD_NOW); dlopen("/none.so", RTLD_NOW);',
+    ),
     "loader-origin": Case("readlinkat", "", "", ("-Wl,-rpath,$ORIGIN/lib",)),
     "ends-of-threads": Case("exit", THREAD, 'puts("x");'),
-    "huge-pages": Case("getdents64", MUCH, MUCH, (), {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=2"}),
+    "current-directory": Case(
+        "getcwd", TEXT.replace("WHERE", '"none"'), TEXT.replace("WHERE", '"/none"')
+    ),
+    "directory-entries": Case(
+        "getdents64", 'readdir(opendir("/"));', MUCH + TEXT.replace("WHERE", '"/none"')
+    ),
+    "libcap-locks": Case("sched_yield", CAPABILITIES + THREAD, CAPABILITIES, libraries=CAP),
+    "audit-hosts": Case(
+        "bind", AUDIT.replace("HOST", '"none"'), AUDIT.replace("HOST", "0"), libraries=LOG
+    ),
     "reads-without-flags": Case(
         "preadv",
         "preadv2(-1, 0, 0, 0, 0);",
@@ -163,6 +194,7 @@ NEVER = {
     "sunrpc": Case("", "", ""),
     "user-database": Case("", "", ""),  # tests/scan/test_user_database.py
     "user-database-connection": Case("", "", ""),  # the same
+    "block-device-tools": Case("", "", ""),  # tests/scan/test_block_device_tools.py
     "loader-alone": Case("execve", "", ""),
     "loader-diagnostics": Case("uname", "", ""),
     "openssl-random": Case("shmget", "", RANDOM, libraries=TLS),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.ld.library_search import LoadedModule
 from seclatch.scan.ld.linker import LinkedProgram
 from seclatch.scan.reach.rule_conditions import condition_holds
 from seclatch.scan.summary.summary_cache import SummaryCache
@@ -23,6 +24,9 @@ from seclatch.scan.summary.summary_cache import SummaryCache
         ("relative-paths", {"LD_PRELOAD": "libone.so"}, False),  # searched
         ("relative-paths", {"LD_PRELOAD": "./libone.so"}, True),
         ("relative-paths", {"GCONV_PATH": "gconv"}, True),
+        ("charset-path", {}, False),
+        ("charset-path", {"GCONV_PATH": "/opt/gconv"}, True),
+        ("tunables charset-path", {"GCONV_PATH": "/opt/gconv"}, True),  # any of them
         ("tokens", {"LD_PRELOAD": "/lib/one.so"}, False),
         ("tokens", {"LD_PRELOAD": "/$LIB/one.so"}, True),
     ],
@@ -49,6 +53,32 @@ def test_a_socket_of_the_user_database(tmp_path: Path) -> None:
     assert not condition_holds("user-database", program)
     (tmp_path / "run/systemd/userdb").mkdir(parents=True)
     assert condition_holds("user-database", program)
+
+
+@pytest.mark.parametrize("tool", ["usr/local/sbin/dmsetup", "usr/sbin/lvdisplay", "sbin/dmsetup"])
+def test_tools_that_libblkid_executes(tool: str, tmp_path: Path) -> None:
+    program = LinkedProgram(Rootfs(tmp_path), SummaryCache(None))
+    assert not condition_holds("block-device-tools", program)
+    (tmp_path / tool).parent.mkdir(parents=True)
+    (tmp_path / tool).touch()
+    assert condition_holds("block-device-tools", program)
+
+
+def test_the_cache_of_character_sets(tmp_path: Path) -> None:
+    program = LinkedProgram(Rootfs(tmp_path), SummaryCache(None))
+    assert condition_holds("charset-cache", program)  # no C library, which could name it
+    library = tmp_path / "lib/libc.so.6"
+    library.parent.mkdir()
+    library.write_bytes(b"\0text\0/opt/lib/gconv/gconv-modules.cache\0" + b"x" * 9)
+    summary = SummaryCache(None).summary(Path("/usr/bin/env").read_bytes())
+    program.modules.append(LoadedModule("/lib/libc.so.6", summary))
+    assert condition_holds("charset-cache", program)  # no file
+    cached = tmp_path / "opt/lib/gconv/gconv-modules.cache"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(b"something else")
+    assert condition_holds("charset-cache", program)
+    cached.write_bytes(Path("/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache").read_bytes())
+    assert not condition_holds("charset-cache", program)
 
 
 def test_preloaded_files_count(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Set
 
 from seclatch.scan.a64.a64_sweep import SVC, sign_extend
+from seclatch.scan.a64.a64_tables import read_offset
 from seclatch.scan.a64.a64_transfer import apply_instruction
 from seclatch.scan.analysis import stack_words as stack
 from seclatch.scan.analysis.abstract_values import ENTRY, State
@@ -30,6 +31,7 @@ class A64Function:
             self._words = ()  # a jump to a label and some more can lead anywhere
         self._start = start
         self._endless, self._settled = facts.endless, facts.settled
+        self._addresses = facts.addresses
         self._switch = [(address - start) // 4 for address in facts.switch]
         self.addresses = [start + 4 * index for index in range(len(self._words))]
         self.entries = [(entered - start) // 4 for entered in facts.entered]
@@ -102,6 +104,8 @@ class A64Function:
         if word == SVC:
             state[0] = None
             stack.note_unknown_write(state)  # the kernel may write memory: read(2)
+        elif self._addresses and word & 0x1F000000 == 0x10000000 and word & 31 != _SP:
+            state[word & 31] = frozenset([("address", self._form_address(word, index))])
         elif word & 0xFFFFF01F != 0xD503201F:  # hints: nop, bti, paciasp
             apply_instruction(word, state)
         return None
@@ -113,6 +117,13 @@ class A64Function:
     def follow_pointer(self, index: int, state: State, held: Held, slots: Set[int]) -> PointerStep:
         """Return that a pointer may go anywhere: compilers use linkage stubs here."""
         return PointerStep(held, escapes=True)
+
+    def _form_address(self, word: int, index: int) -> int:
+        """Return the address that adr forms, or the page that adrp does."""
+        at = self._start + 4 * index
+        if word >> 31:
+            return (at & ~0xFFF) + (read_offset(word) << 12)
+        return at + read_offset(word)
 
     def _call(self, word: int, index: int, state: State) -> Outcome:
         if word >> 26 == 0x25:

@@ -113,20 +113,20 @@ class _Block:
 
     def _read_adr(self, register: int, before: int) -> int:
         at, word = self._find_definition(register, before)
-        return self._start + 4 * at + _read_offset(word)
+        return self._start + 4 * at + read_offset(word)
 
     def _find_address(self, register: int, before: int) -> int | None:
         """Return the address that a register holds, formed by adrp and add, or by adr."""
         at, word = self._find_definition(register, before)
         if word & 0x9F000000 == 0x10000000:
-            return self._start + 4 * at + _read_offset(word)
+            return self._start + 4 * at + read_offset(word)
         if word & 0xFFC00000 != 0x91000000:  # add, without a shift
             return None
         at, page = self._find_definition(word >> 5 & 31, at)
         if page & 0x9F000000 != 0x90000000:
             return None
         address = self._start + 4 * at
-        return (address & ~0xFFF) + (_read_offset(page) << 12) + (word >> 10 & 0xFFF)
+        return (address & ~0xFFF) + (read_offset(page) << 12) + (word >> 10 & 0xFFF)
 
     def _find_definition(self, register: int, before: int) -> tuple[int, int]:
         """Return the last instruction that may write a register: index and word, (0, 0) if none."""
@@ -184,6 +184,6 @@ def _leap(word: int) -> int:
     return 0
 
 
-def _read_offset(word: int) -> int:
+def read_offset(word: int) -> int:
     """Return the offset of adr or adrp."""
     return sign_extend((word >> 5 & 0x7FFFF) << 2 | word >> 29 & 3, 21)

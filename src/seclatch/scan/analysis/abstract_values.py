@@ -7,6 +7,7 @@ Names stand for what a function was given by its caller:
     ("memory", r, n)   the word n bytes after where register r pointed at entry
     ("frame", a, n)    the address n bytes from the stack pointer at entry (a = 0), or from where
                        the instruction at address a has aligned it
+    ("address", a)     the address a of the file; only where these are asked for (dataflow)
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def bound_value(value: Value) -> Value:
 
 
 def apply_operation(a: Value, b: Value, operation: Callable[[int, int], int], width: int) -> Value:
-    """Apply an operation to numbers of `width` bytes; addresses in the frame move by numbers."""
+    """Apply an operation to numbers of `width` bytes; addresses move by numbers."""
     if a is None or b is None or len(a) * len(b) > MOST * MOST:
         return None
     mask = (1 << (8 * width)) - 1
@@ -66,6 +67,13 @@ def apply_operation(a: Value, b: Value, operation: Callable[[int, int], int], wi
                 and operation in (operator.add, operator.sub)
             ):
                 result.add(move_address(left, operation(0, to_signed(right))))
+            elif (
+                isinstance(left, tuple)
+                and left[0] == "address"
+                and isinstance(right, int)
+                and operation in (operator.add, operator.sub)
+            ):
+                result.add(("address", operation(left[1], to_signed(right))))
             else:
                 return None
     return bound_value(frozenset(result))

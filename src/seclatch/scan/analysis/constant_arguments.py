@@ -6,17 +6,17 @@ docs/decisions/0051.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+from seclatch.scan.analysis.abstract_values import Atom
 from seclatch.scan.analysis.code_sweep import CodeSweep
 from seclatch.scan.analysis.functions import FunctionStarts
-from seclatch.scan.analysis.syscall_numbers import NumberResolver, Query
+from seclatch.scan.analysis.syscall_numbers import NumberResolver, Query, SiteNumbers
+from seclatch.scan.analysis.text_arguments import ANY, TextReader
 from seclatch.scan.elf.elf_file import AARCH64, X86_64, ElfFile
 from seclatch.scan.elf.relocations import SYMBOL, RelocatedPointer, Relocations
 from seclatch.scan.elf.symbols import SymbolTables
-
-ANY = -1
-"""Instead of a constant: it is unknown which."""
 
 Row = tuple[int, str, int]
 """A function, the name that it calls, and the constant or ANY; function -1: a stored pointer."""
@@ -93,20 +93,46 @@ class ImportUses:
 
 
 def make_queries(
-    uses: ImportUses, name: str, code: FileCode, resolver: NumberResolver, register: int
+    uses: ImportUses, name: str, code: FileCode, resolver: NumberResolver, argument: Atom
 ) -> set[Query]:
-    """Return queries for a register at each call; the callers of a stub are the calls."""
+    """Return queries for an argument at each call; the callers of a stub are the calls."""
     asked: set[Query] = set()
     for at in uses.calls.get(name, ()):
         if code.found.in_stub(at):
             stub = resolver.start(at)
-            asked |= {(caller, ("in", register)) for caller in resolver.callers(stub)}
+            asked |= {(caller, argument) for caller in resolver.callers(stub)}
             if stub in code.entered:
                 uses.stored.add(name)
                 uses.stubs.setdefault(name, set()).add(stub)
         else:
-            asked.add((at, ("in", register)))
+            asked.add((at, _find_before_push(code.elf, at, argument)))
     return asked
+
+
+def _find_before_push(elf: ElfFile, at: int, argument: Atom) -> Atom:
+    """Return an argument's name before a call by a slot, which pushes the return address."""
+    if isinstance(argument, int) or argument[0] != "stack" or _is_slot_jump(elf, at):
+        return argument
+    return ("stack", argument[1] - 8)
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentPlaces:
+    """Where a called function finds its arguments: in registers, then in words of the stack.
+
+    `first`: how far above the stack pointer at entry those words begin (a return address may lie
+    there). With `texts` the arguments that are asked for are texts, which it reads.
+    """
+
+    registers: list[int]
+    first: int
+    texts: TextReader | None = None
+
+    def find(self, argument: int) -> Atom:
+        """Return the name of an argument, by its position (from 0)."""
+        if argument < len(self.registers):
+            return ("in", self.registers[argument])
+        return ("stack", self.first + 8 * (argument - len(self.registers)))
 
 
 def find_constant_arguments(
@@ -114,13 +140,17 @@ def find_constant_arguments(
     code: FileCode,
     resolver: NumberResolver,
     wanted: Mapping[str, int],
-    registers: list[int],
+    places: ArgumentPlaces,
 ) -> list[Row]:
-    """Return the rows of all calls of `wanted`: names, and their argument's position (from 0)."""
+    """Return the rows of all calls of `wanted`: names, and their argument's position (from 0).
+
+    Where `places` has a reader of texts, the constants are kinds of texts.
+    """
     rows: set[Row] = set()
     for name, argument in wanted.items():
-        found = resolver.resolve(make_queries(uses, name, code, resolver, registers[argument]))
-        rows |= {(f, name, value) for f, values in found.numbers.items() for value in values}
+        asked = make_queries(uses, name, code, resolver, places.find(argument))
+        found = resolver.resolve(asked)
+        rows |= {(f, name, kind) for f, kind in _list_values(found, places.texts)}
         rows |= {(f, name, ANY) for f, _ in found.unresolved}
         rows |= {(f, name, ANY) for f in found.wrappers if resolver.begin(f) in code.entered}
         rows |= {(resolver.function(at), name, ANY) for at in uses.taken.get(name, ())}
@@ -129,15 +159,34 @@ def find_constant_arguments(
     return sorted(rows)
 
 
+def _list_values(found: SiteNumbers, texts: TextReader | None) -> Iterator[tuple[int, int]]:
+    """Yield the functions and the constants in them, or the kinds of texts."""
+    for function, values in found.numbers.items():
+        for value in values:
+            yield function, value if texts is None else texts.classify_number(value)
+    for function, addresses in found.addresses.items():
+        for address in addresses:
+            yield function, ANY if texts is None else texts.classify(address)
+
+
 def is_slot_call(elf: ElfFile, at: int) -> bool:
     """Return whether an instruction that names a slot calls or jumps to its content.
 
     `call *slot(%rip)` and the like (ff /2, ff /4). On aarch64 such a slot is loaded first, and the
     arguments at the time of the call are unknown there.
     """
+    return _read_slot_access(elf, at) in (0x15, 0x25, 0x14, 0x24)
+
+
+def _is_slot_jump(elf: ElfFile, at: int) -> bool:
+    return _read_slot_access(elf, at) in (0x25, 0x24)
+
+
+def _read_slot_access(elf: ElfFile, at: int) -> int:
+    """Return how an instruction of the group ff addresses its operand (ModRM), 0 for others."""
     if elf.machine != X86_64:
-        return False
+        return 0
     text = elf.memory[at - elf.base : at - elf.base + 6]
     while text and text[0] in _PREFIXES:
         text = text[1:]
-    return len(text) > 1 and text[0] == 0xFF and text[1] in (0x15, 0x25, 0x14, 0x24)
+    return text[1] if len(text) > 1 and text[0] == 0xFF else 0

@@ -36,9 +36,9 @@ class FlowFacts:
     `switch` are the addresses in its jump tables, `entered` its addresses to which other functions
     lead; `caught`: exceptions lead into it, to what may follow any call, or by `pads` alone where
     these are known; `tables`: the jump tables by their address, to tell apart which jump uses
-    which; `labels`: its code takes addresses within itself; `settled`: what its arguments point to
-    does not change before it returns. `words` are variables whose value is known wherever they are
-    read.
+    which; `addresses`: those of data that its code forms are values; `labels`: its code takes
+    addresses within itself; `settled`: what its arguments point to does not change before it
+    returns. `words` are variables whose value is known wherever they are read.
     """
 
     endless: set[int]
@@ -51,6 +51,7 @@ class FlowFacts:
     words: Mapping[int, Value] = field(default_factory=dict)
     pads: list[LandingPad] | None = None
     tables: Mapping[int, list[int]] = field(default_factory=dict)
+    addresses: bool = False
 
 
 Outcome = list[int] | None

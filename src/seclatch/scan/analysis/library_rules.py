@@ -15,6 +15,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from seclatch.scan.analysis.text_arguments import KINDS
 from seclatch.scan.elf.elf_file import AARCH64, X86_64
 
 Version = tuple[int, int]
@@ -28,19 +29,24 @@ OLDEST: Version = (4, 18)
 class ArgumentCondition:
     """A condition on a constant argument.
 
-    It holds if one of `functions` is called with a constant of `among`, with one that has one of
-    `bits`, or with an unknown value, as its `argument` (from 0).
+    It holds if one of `functions` is called with a constant of `among`, or one that is not of
+    `other_than`, or one that has one of `bits`, or with an unknown value, as its `argument` (from
+    0). `text`: the argument is a text, and the constants are kinds (`text_arguments`).
     """
 
     functions: frozenset[str]
     argument: int
     among: frozenset[int] = frozenset()
     bits: int = 0
+    other_than: frozenset[int] | None = None
+    text: bool = False
 
     def opens(self, name: str, constant: int) -> bool:
         """Return whether a call with this constant (or ANY) meets the condition."""
         if name not in self.functions:
             return False
+        if self.other_than is not None and constant not in self.other_than:
+            return True
         return constant < 0 or constant in self.among or bool(constant & self.bits)
 
 
@@ -51,16 +57,16 @@ class LibraryRule:
     `library` matches sonames, of one `machine` (e_machine) or of all (0). `functions` match
     exported names of it to which edges from within are held back, `syscalls` names of calls that
     its code makes, until something outside refers to a name that `opened_by` matches, or to one
-    with a value of `values`. `unless` names a condition of the root directory or of how the program
-    is linked that lifts the rule (`rule_conditions`). `own`: (name, function, callee): lifted by a
+    with a value of `values`. `unless` names conditions of the root directory or of how the program
+    is linked that lift the rule (`rule_conditions`). `own`: (name, function, callee): lifted by a
     reference to the name if the library's function of that name calls the callee itself; older
-    versions do. With none of these, never. `guards` are the other functions of the library that can
-    reach it, for which the reason holds. `imports` are functions of other libraries that it is held
-    back from, if it refers to each in one place only; references among modules of its `family`
-    (sonames) lift nothing. With `anywhere` it is held back from them wherever it refers to them, if
-    it exports `exports`, unless the condition holds when it is loaded. `kernel`: the calls are for
-    those before this version; from it on `values` lift nothing, and before it, where there are
-    none, the kernel itself does.
+    versions do. With none of these, never. `guards` are the other functions of the library that
+    can reach it, for which the reason holds. `imports` are functions of other libraries that it is
+    held back from, if it refers to each in one place only (in as many as `places`); references
+    among modules of its `family` (sonames) lift nothing. With `anywhere` it is held back from them
+    wherever it refers to them, if it exports `exports`, unless the condition holds when it is
+    loaded. `kernel`: the calls are for those before this version; from it on `values` lift
+    nothing, and before it, where there are none, the kernel itself does.
     """
 
     name: str
@@ -79,6 +85,7 @@ class LibraryRule:
     machine: int = 0
     anywhere: bool = False
     exports: str = ""
+    places: int = 1
 
     def is_about(self, name: str, machine: int) -> bool:
         """Return whether it is about a library of this soname."""
@@ -128,19 +135,27 @@ class KnownSites:
 class LibraryRules:
     """All rules, known sites, and names that the loader looks up, which are roots.
 
-    `arguments`: the functions on whose argument of that position (from 0) rules depend; `endless`:
-    those that never return.
+    `arguments`: the functions on whose argument of that position (from 0) rules depend, `texts`
+    those whose argument is a text; `endless`: those that never return.
     """
 
     rules: tuple[LibraryRule, ...]
     known: tuple[KnownSites, ...]
     by_name: dict[str, str]
     arguments: dict[str, int]
+    texts: frozenset[str]
     endless: re.Pattern[str]
 
 
 _MACHINES = {"": 0, "x86_64": X86_64, "aarch64": AARCH64}
-_FILES = ("glibc.toml", "libcap.toml", "openssl.toml", "systemd.toml")
+_FILES = (
+    "audit.toml",
+    "glibc.toml",
+    "libcap.toml",
+    "openssl.toml",
+    "systemd.toml",
+    "util-linux.toml",
+)
 
 
 def read_rule_files() -> bytes:
@@ -164,6 +179,13 @@ def load_rules() -> LibraryRules:
             for value in rule.values
             for name in value.functions
         },
+        texts=frozenset(
+            name
+            for rule in rules
+            for value in rule.values
+            if value.text
+            for name in value.functions
+        ),
         endless=re.compile("|".join(row["functions"] for row in rows["endless"])),
     )
 
@@ -192,6 +214,7 @@ def _parse_rule(row: dict[str, Any]) -> LibraryRule:
         machine=_MACHINES[row.get("machine", "")],
         anywhere=row.get("anywhere", False),
         exports=row.get("exports", ""),
+        places=row.get("places", 1),
     )
 
 
@@ -218,6 +241,8 @@ def _value(row: dict[str, Any]) -> ArgumentCondition:
     return ArgumentCondition(
         frozenset(row["functions"]),
         row["argument"],
-        frozenset(row.get("among", ())),
+        frozenset(row.get("among", ())) | frozenset(KINDS[kind] for kind in row.get("texts", ())),
         row.get("bits", 0),
+        frozenset(row["other_than"]) if "other_than" in row else None,
+        "texts" in row,
     )

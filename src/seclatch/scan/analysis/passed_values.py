@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from seclatch.scan.analysis import constant_arguments as arguments
 from seclatch.scan.analysis.abstract_values import Atom, Value
-from seclatch.scan.analysis.constant_arguments import ANY, FileCode, ImportUses
+from seclatch.scan.analysis.constant_arguments import FileCode, ImportUses
 from seclatch.scan.analysis.syscall_numbers import NumberResolver, Query
+from seclatch.scan.analysis.text_arguments import ANY
 from seclatch.scan.elf.elf_file import AARCH64, X86_64
 
 SELECTED = {
@@ -90,12 +91,13 @@ class PassedValues:
         self,
         code: FileCode,
         resolver: NumberResolver,
-        registers: list[int],
+        places: arguments.ArgumentPlaces,
         number: int,
         stored: Iterable[int],
     ) -> None:
         self._code, self._resolver = code, resolver
-        self._registers, self._number = registers, number
+        self._places, self._registers = places, places.registers
+        self._number = number
         self._pointed = code.taken | set(stored)
         self._calls = dict(zip(_NUMBERS[code.elf.machine], SELECTED, strict=True))
         self._names: dict[int, set[str]] = {}
@@ -111,7 +113,7 @@ class PassedValues:
         """
         places = {name: SELECTED[call] for name, call in FUNCTIONS.items()}
         rows = arguments.find_constant_arguments(
-            uses, self._code, self._resolver, places, self._registers
+            uses, self._code, self._resolver, places, self._places
         )
         self._found.rows |= {(function, FUNCTIONS[name], value) for function, name, value in rows}
         self._find_further(uses)
@@ -126,7 +128,7 @@ class PassedValues:
         for further, (call, index) in FURTHER.items():
             places = {name: index for name, passed in FUNCTIONS.items() if passed == call}
             rows = arguments.find_constant_arguments(
-                uses, self._code, self._resolver, places, self._registers
+                uses, self._code, self._resolver, places, self._places
             )
             self._found.rows |= {(function, further, value) for function, _, value in rows}
 

@@ -31,11 +31,13 @@ MachineOf = Callable[[int], FlowMachine]
 class SiteNumbers:
     """Results by index of the function.
 
-    `numbers` that its sites make; `unresolved` (function, address) of sites whose number is
-    unknown; `wrappers`, whose callers pass the number.
+    `numbers` that its sites make; `addresses` of data, where these are followed; `unresolved`
+    (function, address) of sites whose number is unknown; `wrappers`, whose callers pass the
+    number.
     """
 
     numbers: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    addresses: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     unresolved: set[tuple[int, int]] = field(default_factory=set)
     wrappers: set[int] = field(default_factory=set)
 
@@ -142,6 +144,8 @@ class NumberResolver:
         for origin in value:
             if isinstance(origin, int):
                 found.numbers[function].add(origin & 0xFFFFFFFF)
+            elif origin[0] == "address":
+                found.addresses[function].add(origin[1])
             elif origin[0] == "frame":
                 found.unresolved.add((function, at))
             else:

@@ -32,7 +32,7 @@ _PACKED, _PACKED_WITHIN = b"UPX!", 1024
 """The mark that UPX's loader looks for, right behind the headers."""
 
 _LOAD, _DYNAMIC, _INTERP, _TLS = 1, 2, 3, 7
-_EXECUTE = 1
+_EXECUTE, _WRITABLE = 1, 2
 
 # Section types and flags (elf(5)).
 SYMTAB, STRTAB, RELA, HASH, DYNAMIC, NOTE, NOBITS, DYNSYM = 2, 3, 4, 5, 6, 7, 8, 11
@@ -77,8 +77,9 @@ class ElfSection:
 class ElfFile:
     """`memory[a - base]` is the byte at address a; `end` is behind the last address of all.
 
-    `end` may lie beyond memory (zero-initialised data). `code` are the executable ranges; `threads`
-    is the initial image of thread-local storage (PT_TLS).
+    `end` may lie beyond memory (zero-initialised data). `code` are the executable ranges,
+    `constant` those that are mapped read-only; `threads` is the initial image of thread-local
+    storage (PT_TLS).
     """
 
     data: bytes
@@ -90,6 +91,7 @@ class ElfFile:
     memory: bytes = b""
     sections: list[ElfSection] = field(default_factory=list)
     code: list[tuple[int, int]] = field(default_factory=list)
+    constant: list[tuple[int, int]] = field(default_factory=list)
     dynamic: dict[int, list[int]] = field(default_factory=dict)
     interpreter: str = ""
     threads: tuple[int, int] = (0, 0)
@@ -155,6 +157,11 @@ def parse_elf(data: bytes) -> ElfFile:
     _map_segments(elf, segments)
     elf.sections = _read_sections(data)
     elf.code = _find_code(elf, segments)
+    elf.constant = [
+        (segment[3], segment[3] + segment[5])
+        for segment in segments
+        if segment[0] == _LOAD and not segment[1] & _WRITABLE
+    ]
     elf.dynamic = _read_dynamic(data, segments)
     for segment in segments:
         if segment[0] == _INTERP and not elf.interpreter:  # the kernel takes the first

@@ -15,8 +15,9 @@ _STUB = 32
 def find_withheld_imports(module: LoadedModule) -> dict[str, LibraryRule]:
     """Return the names from which rules hold a library back.
 
-    Not one that it uses in several places, unless the rule says `anywhere`: then it is another
-    version than the one for which the rule was written.
+    Not one that it uses in several places, unless the rule says `anywhere`, or how many: then it is
+    another version than the one for which the rule was written. Where a rule says how many, code
+    that nothing reaches does not count: util-linux links functions of its programs into libraries.
     """
     rules = [
         rule
@@ -29,7 +30,44 @@ def find_withheld_imports(module: LoadedModule) -> dict[str, LibraryRule]:
     if not wanted:
         return {}
     users = _find_users(module.summary, set(wanted))
-    return {name: rule for name, rule in wanted.items() if rule.anywhere or len(users[name]) <= 1}
+    if any(rule.places > 1 for rule in rules):
+        reached = _find_reached(module.summary)
+        users = {name: found & reached for name, found in users.items()}
+    return {
+        name: rule
+        for name, rule in wanted.items()
+        if rule.anywhere or len(users[name]) <= rule.places
+    }
+
+
+def _find_reached(summary: FileSummary) -> set[int]:
+    """Return the functions to which exported functions, and those that the loader calls, lead."""
+    starts = {row[2] for rows in summary.exports.values() for row in rows}
+    work = [(True, summary.function(at)) for at in starts | {*summary.roots}]
+    work += [(False, summary.object(at)) for at in starts]
+    seen = {node for node in work if node[1] >= 0}
+    work = list(seen)
+    while work:
+        is_function, index = work.pop()
+        if is_function:
+            new = {(True, to) for to in summary.calls(index)}
+            new |= {(False, used) for used in summary.uses(index)}
+        else:
+            new = _list_pointed(summary, index)
+        work += new - seen
+        seen |= new
+    return {index for is_function, index in seen if is_function}
+
+
+def _list_pointed(summary: FileSummary, index: int) -> set[tuple[bool, int]]:
+    """Return the functions (True) and objects to which an object points."""
+    first, last = summary.pointer_first[index], summary.pointer_first[index + 1]
+    found = set()
+    for kind, value, _ in summary.pointers[first:last]:
+        if kind != SYMBOL:
+            function = summary.function(value)
+            found.add((True, function) if function >= 0 else (False, summary.object(value)))
+    return {node for node in found if node[1] >= 0}
 
 
 def _find_users(summary: FileSummary, names: set[str]) -> dict[str, set[int]]:

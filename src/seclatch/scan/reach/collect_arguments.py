@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 
 from seclatch.model.scan import PassedArgument
-from seclatch.scan.analysis.constant_arguments import ANY
 from seclatch.scan.analysis.passed_values import FUNCTIONS, FURTHER, PLACES
+from seclatch.scan.analysis.text_arguments import ANY
 from seclatch.scan.ld.linker import LinkedProgram
 from seclatch.scan.reach.reachability import FUNCTION, ReachedCode
 

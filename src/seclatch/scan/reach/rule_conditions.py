@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Iterator, Sequence
 
+from seclatch.scan.image.rootfs_reader import Rootfs
 from seclatch.scan.ld.library_search import LoadedModule
 from seclatch.scan.ld.linker import LinkedProgram
 
+_LIBC = "libc.so.6"
+_SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+_DEVICE_TOOLS = ("dmsetup", "lvdisplay")
+_CHARSET_CACHE = (0x20010324).to_bytes(4, "little")
+"""How the cache of iconvconfig(8) begins."""
 _CACHES = ("/usr/sbin/nscd", "/usr/sbin/unscd", "/usr/bin/nscd", "/sbin/nscd")
 _OPENS = {"dlopen", "dlmopen", "__libc_dlopen_mode"}
 _PLACES = ("/run/nscd", "/var/run/nscd", "/var/db/nscd", "/var/cache/nscd")
 
 
 def condition_holds(condition: str, program: LinkedProgram) -> bool:
-    """Return whether a condition of a rule is met."""
-    return _CONDITIONS[condition](program)
+    """Return whether one of the conditions of a rule, by name, is met."""
+    return any(_CONDITIONS[name](program) for name in condition.split())
 
 
 def _is_tuned(program: LinkedProgram) -> bool:
@@ -30,6 +38,27 @@ def _has_name_cache(program: LinkedProgram) -> bool:
     )
 
 
+def _has_charset_path(program: LinkedProgram) -> bool:
+    """Return whether modules for character sets are looked for elsewhere than in one directory."""
+    return "GCONV_PATH" in program.environment
+
+
+def _lacks_charset_cache(program: LinkedProgram) -> bool:
+    """Return whether the C library finds no cache of modules for character sets that it can read.
+
+    Its path is compiled into the library (iconv/gconv_cache.c).
+    """
+    library = next((module for module in program.modules if module.name == _LIBC), None)
+    path = _find_cache_path(program.rootfs, library.path) if library is not None else ""
+    return not path or program.rootfs.head(path, 4) != _CHARSET_CACHE
+
+
+@functools.lru_cache(maxsize=4)
+def _find_cache_path(rootfs: Rootfs, library: str) -> str:
+    found = re.search(rb"/[^\0]{1,4000}/gconv-modules\.cache(?=\0)", rootfs.read(library) or b"")
+    return found[0].decode("utf-8", "replace") if found else ""
+
+
 def _has_user_database(program: LinkedProgram) -> bool:
     """Return whether the image has a place for the sockets of systemd's user database.
 
@@ -37,6 +66,12 @@ def _has_user_database(program: LinkedProgram) -> bool:
     """
     logs = "SYSTEMD_LOG_TARGET" in program.environment
     return logs or program.rootfs.is_directory("/run/systemd/userdb")
+
+
+def _has_block_device_tools(program: LinkedProgram) -> bool:
+    """Return whether the image has a program that libblkid asks about devices."""
+    rootfs = program.rootfs
+    return any(rootfs.resolve(f"{folder}/{name}") for folder in _SBIN for name in _DEVICE_TOOLS)
 
 
 def _list_file_paths(modules: Sequence[LoadedModule]) -> Iterator[str]:
@@ -88,6 +123,9 @@ def _imports_dlopen(module: LoadedModule) -> bool:
 _CONDITIONS = {
     "tunables": _is_tuned,
     "name-cache": _has_name_cache,
+    "charset-path": _has_charset_path,
+    "charset-cache": _lacks_charset_cache,
+    "block-device-tools": _has_block_device_tools,
     "user-database": _has_user_database,
     "relative-paths": _has_relative_paths,
     "tokens": _has_tokens,

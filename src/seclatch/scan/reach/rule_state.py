@@ -6,8 +6,8 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 
-from seclatch.scan.analysis.constant_arguments import ANY
 from seclatch.scan.analysis.library_rules import LibraryRule, load_rules
+from seclatch.scan.analysis.text_arguments import ANY
 from seclatch.scan.ld.library_search import LoadedModule
 from seclatch.scan.ld.linker import LinkedProgram
 from seclatch.scan.reach.rule_conditions import condition_holds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -24,6 +24,7 @@ from seclatch.scan.analysis.data_objects import DataObjects
 from seclatch.scan.analysis.dataflow import FlowFacts
 from seclatch.scan.analysis.functions import find_address_words
 from seclatch.scan.analysis.pointer_calls import PointerMachine
+from seclatch.scan.analysis.text_arguments import TextReader
 from seclatch.scan.elf import eh_frame
 from seclatch.scan.elf.elf_file import AARCH64, X86_64
 from seclatch.scan.elf.relocations import SYMBOL, Relocations
@@ -70,7 +71,7 @@ def find_site_constants(
         code, divided.pointers, written, {_SYSCALL, *wanted, *passed_values.FUNCTIONS}
     )
     queries: set[syscall_numbers.Query] = {(at, ("in", machine.number)) for at in code.sweep.sites}
-    named = arguments.make_queries(uses, _SYSCALL, code, resolver, machine.arguments[0])
+    named = arguments.make_queries(uses, _SYSCALL, code, resolver, machine.places.find(0))
     named |= followed_pointers.follow_import(
         uses, _SYSCALL, resolver, machine.exact_function, machine.arguments[0]
     )
@@ -90,9 +91,15 @@ def find_site_constants(
         numbers.wrappers -= {resolver.function(to) for _, to in compared} - led
     _mark_open_wrappers(code, resolver, numbers, uses)
     slots = np.searchsorted(divided.bounds, sorted(uses.slots.get(_SYSCALL, ())), "right") - 1
-    found = arguments.find_constant_arguments(uses, code, resolver, wanted, machine.arguments)
+    texts = {name: wanted[name] for name in library_rules.load_rules().texts}
+    constants = {name: wanted[name] for name in wanted.keys() - texts.keys()}
+    found = arguments.find_constant_arguments(uses, code, resolver, constants, machine.places)
+    followed_texts = machine.resolver(resolver.added, texts=True)
+    found += arguments.find_constant_arguments(
+        uses, code, followed_texts, texts, replace(machine.places, texts=TextReader(code.elf))
+    )
     passed = passed_values.PassedValues(
-        code, resolver, machine.arguments, machine.number, {to for _, to in stored}
+        code, resolver, machine.places, machine.number, {to for _, to in stored}
     ).find(uses, code.sweep.sites, named)
     objects = followed_pointers.find_followed_objects(divided, followed)
     return SiteConstants(numbers, found, passed, slots.tolist(), objects)
@@ -184,15 +191,20 @@ class _Machines:
             self.number, self.stack, self.pushes = 8, 31, False
             self.arguments = list(range(8))
             self.is_load = _is_no_load
+        self.places = arguments.ArgumentPlaces(self.arguments, 8 if self.pushes else 0)
         self.passed_by_go = self.number if self.pushes else self.arguments[0]
         self.registers = glibc_signals.CallRegisters(self.number, self.arguments[2])
 
     def resolver(
-        self, added: Iterable[syscall_numbers.PointerCall] = ()
+        self, added: Iterable[syscall_numbers.PointerCall] = (), *, texts: bool = False
     ) -> syscall_numbers.NumberResolver:
-        """Return a resolver of the file's numbers, with calls by pointers that are `added`."""
+        """Return a resolver of the file's numbers, with calls by pointers that are `added`.
+
+        `texts`: the addresses of data are values, too.
+        """
+        machine = self.text_function if texts else self.function
         made = syscall_numbers.NumberResolver(
-            self._starts, self._sweep, self.function, self.stack, self.pushes
+            self._starts, self._sweep, machine, self.stack, self.pushes
         )
         for call in added:
             made.add_caller(*call)
@@ -200,13 +212,19 @@ class _Machines:
 
     def function(self, index: int) -> PointerMachine:
         """Decode a function."""
-        return self._decode(index, exact=False)
+        return self._decode(index)
 
     def exact_function(self, index: int) -> PointerMachine:
         """Decode a function; tell jump tables apart."""
         return self._decode(index, exact=True)
 
-    def _decode(self, index: int, *, exact: bool) -> PointerMachine:
+    def text_function(self, index: int) -> PointerMachine:
+        """Decode a function; follow the addresses of data."""
+        return self._decode(index, addresses=True)
+
+    def _decode(
+        self, index: int, *, exact: bool = False, addresses: bool = False
+    ) -> PointerMachine:
         start = self._starts[index]
         stop = self._starts[index + 1] if index + 1 < len(self._starts) else self._elf.end
         stop = min([stop, *(high for low, high in self._elf.code if low <= start < high)])
@@ -231,6 +249,7 @@ class _Machines:
             self.words,
             eh_frame.read_landing_pads(self._elf, start, at) if at else None,
             tables if exact else {},
+            addresses,
         )
         if self._elf.machine == AARCH64:
             from seclatch.scan.a64 import a64_flow

@@ -49,6 +49,7 @@ class X86Function:
         self.addresses = [instruction.ip for instruction in self._instructions]
         self._index = {address: i for i, address in enumerate(self.addresses)}
         self._facts = facts
+        self._formed = "address" if facts.addresses else _TABLE if facts.tables else ""
         self._endless, self._settled, self._words = facts.endless, facts.settled, facts.words
         self._switch = [self._index[address] for address in facts.switch if address in self._index]
         self.entries = [self._index[entered] for entered in facts.entered if entered in self._index]
@@ -136,9 +137,9 @@ class X86Function:
         """Apply an instruction; see `FlowMachine`."""
         instruction = self._instructions[index]
         flow = instruction.flow_control
-        if self._facts.tables and is_address(instruction):
-            table = frozenset([(_TABLE, instruction.memory_displacement)])
-            write_register(instruction.op0_register, state, table)
+        if self._formed and is_address(instruction):
+            formed = frozenset([(self._formed, instruction.memory_displacement)])
+            write_register(instruction.op0_register, state, formed)
             return None
         if flow == F.NEXT or instruction.mnemonic == M.SYSCALL:
             if instruction.mnemonic not in _NOTHING:
