@@ -60,6 +60,17 @@ def test_openssl_queries_features_in_one_place(suite: str, arch: str, cache: Sum
     assert ("select" in held) == (suite != "bookworm")  # 3.0 also waits for sockets with it
 
 
+@pytest.mark.parametrize("suite", SUITES)
+def test_tools_and_hosts_are_used_in_known_places(suite: str, cache: SummaryCache) -> None:
+    """The tools of libblkid in two places that something reaches, the hosts of libaudit in one."""
+    for name, expected in (
+        ("libblkid.so.1", {"pipe", "fork", "dup2", "setuid", "setgid", "execv"}),
+        ("libaudit.so.1", {"getaddrinfo", "freeaddrinfo"}),
+    ):
+        library = module(cache, libraries(root(suite, "amd64"), name)[0])
+        assert feature_imports.find_withheld_imports(library).keys() == expected
+
+
 TRACE = (
     'mount --bind /dev "$1/dev" && mount -t proc proc "$1/proc" && mount -t tmpfs tmpfs "$1/tmp" &&'
     ' mkdir "$1/tmp/w" && root=$1 log=$2 && shift 2 &&'

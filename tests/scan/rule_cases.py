@@ -78,6 +78,8 @@ AUDIT = """
 
 TEXT = 'bindtextdomain("none", WHERE); puts(dgettext("none", "x"));'
 
+UNPRIVILEGED = "gid_t g = 65533; setgroups(1, &g); setgid(65534); setuid(65534);"
+
 REALPATH = 'char b[PATH_MAX]; realpath("/bin/../etc", b);'
 
 MUCH = "char *p = malloc(10); p = realloc(p, 10000000); free(p);"

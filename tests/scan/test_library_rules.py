@@ -19,7 +19,7 @@ from seclatch.scan.reach.scan_program import scan_program
 from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan import traced
 from tests.scan.rule_callers import callers, unexplained
-from tests.scan.rule_cases import CASES, HEADERS, KERNELS, NEVER
+from tests.scan.rule_cases import CASES, HEADERS, KERNELS, NEVER, REALPATH, UNPRIVILEGED, access
 
 HEAD = "#define _GNU_SOURCE\n" + "\n".join(f"#include <{each}.h>" for each in HEADERS)
 
@@ -90,6 +90,22 @@ def test_a_rule_holds_for_other_programs(
     assert traced.trace([str(program)], tmp_path / "log")[str(program)] <= found
     force(monkeypatch, rule, to=True)
     assert case.call in names(program, cache, {}, kernel)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("flags", ["0", "AT_EACCESS", "AT_SYMLINK_NOFOLLOW"])
+def test_access_on_kernels_without_faccessat2(
+    flags: str, cache: SummaryCache, tmp_path: Path
+) -> None:
+    """The library decides itself, by the user and the groups, where the old call takes no flags."""
+    program = build(UNPRIVILEGED + REALPATH + access(flags), (), tmp_path / "p")
+    found = names(program, cache, {})
+    made = traced.trace([str(program)], tmp_path / "log", missing="faccessat2")[str(program)]
+    assert "faccessat2" in made
+    assert made <= found
+    assert ("getgroups" in made) is (flags == "AT_SYMLINK_NOFOLLOW")
+    asked = {"getuid", "getgid", "getgroups"}
+    assert (asked <= found) is (flags == "AT_SYMLINK_NOFOLLOW")
 
 
 @pytest.mark.parametrize("rule", [name for name, case in NEVER.items() if case.call])

@@ -17,11 +17,20 @@ Calls = dict[str, set[str]]
 
 
 def trace(
-    command: list[str], log: Path, timeout: float = 60, environment: dict[str, str] | None = None
+    command: list[str],
+    log: Path,
+    timeout: float = 60,
+    environment: dict[str, str] | None = None,
+    *,
+    missing: str = "",
 ) -> Calls:
-    """Run a command under strace; any exit status is accepted."""
+    """Run a command under strace; any exit status is accepted.
+
+    `missing`: a call that fails as on a kernel that has none.
+    """
+    absent = [f"-einject={missing}:error=ENOSYS"] if missing else []
     subprocess.run(
-        ["strace", "-f", "-qq", "-s256", "-esignal=none", "-o", str(log), "--", *command],
+        ["strace", "-f", "-qq", "-s256", "-esignal=none", *absent, "-o", str(log), "--", *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
