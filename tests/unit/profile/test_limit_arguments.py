@@ -128,6 +128,17 @@ def test_what_was_recorded_is_allowed_with_what_came_with_it() -> None:
     assert not is_allowed(done, "setsockopt", 3, 263, 13)
 
 
+def test_a_recorded_type_of_socket_is_for_recorded_protocols() -> None:
+    """As of each program that looks up a name: TCP, and netlink's raw socket for routes."""
+    arguments = passed("socket", (0, 16), (0, 2), (1, 3), (1, 1), (2, 0), (2, 6))
+    done = made(recording(calls("program", "socket", count=2), arguments=arguments))
+    assert is_allowed(done, "socket", 16, 3, 0) and is_allowed(done, "socket", 2, 1, 6)
+    assert is_allowed(done, "socket", 2, 3, 6), "which came together is not recorded"
+    assert [each for each in range(256) if is_allowed(done, "socket", 2, 3, each)] == [0, 6]
+    assert [each for each in range(32) if is_allowed(done, "socket", 16, 1, each)] == [0, 6]
+    assert not is_allowed(done, "socket", 16, 2, 6)
+
+
 @pytest.mark.parametrize(
     ("name", "index", "harmless", "denied"),
     [

@@ -8,6 +8,7 @@ scan is given where one may be executed.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator
 
 from seclatch.model.action import EPERM, Operator
@@ -29,6 +30,8 @@ _ALLOW = "SCMP_ACT_ALLOW"
 _INT = 0xFFFFFFFF
 _MOST_VALUES = 64
 """A call with more distinct values than that is not limited."""
+_MOST_COMBINATIONS = 16
+"""Values of further arguments that a recorded pair of values is combined with."""
 
 SOURCE = "the policy for arguments that were never recorded (--any-args switches it off)"
 
@@ -105,7 +108,8 @@ def _list_conditions(
         for chosen in itertools.product(*choices):
             yield tuple(_compare(each) for each in chosen)
     for each in row.recorded:
-        yield from _list_recorded(each, seen)
+        for pair in _list_recorded(each, seen):
+            yield from _add_others(pair, row, seen)
 
 
 def _list_recorded(recorded: RecordedIndex, seen: Values) -> Iterator[tuple[Arg, ...]]:
@@ -121,6 +125,28 @@ def _list_recorded(recorded: RecordedIndex, seen: Values) -> Iterator[tuple[Arg,
         for other in sorted(others & set(recorded.among) if recorded.among else others):
             second = _compare(MaskedValue(recorded.pair, _INT, other))
             yield tuple(sorted((first, second), key=lambda arg: arg.index))
+
+
+def _add_others(
+    pair: tuple[Arg, ...], row: HarmlessArguments, seen: Values
+) -> Iterator[tuple[Arg, ...]]:
+    """Limit a recorded pair to what was recorded in the row's other arguments, if it is not much.
+
+    A raw socket for one protocol is not one for all.
+    """
+    compared = {arg.index for arg in pair}
+    others = [
+        [
+            _compare(MaskedValue(each.index, each.mask, value))
+            for value in sorted({value & each.mask for value in seen[each.index]})
+        ]
+        for each in row.recorded
+        if len(compared) > 1 and each.index not in compared and each.index in seen
+    ]
+    if math.prod(map(len, others)) > _MOST_COMBINATIONS:
+        others = []
+    for chosen in itertools.product(*others):
+        yield tuple(sorted((*pair, *chosen), key=lambda arg: arg.index))
 
 
 def _select_values(compared: MaskedValue, values: Iterable[int]) -> list[MaskedValue]:
