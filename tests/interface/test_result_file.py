@@ -197,3 +197,19 @@ def test_immutable_and_append_only_files(attribute: str, name: str, tmp_path: Pa
     finally:
         subprocess.run(["chattr", f"-{attribute}", place / name], check=True)
     assert "immutable or append-only" in found or "no permission" in found
+
+
+@pytest.mark.root
+def test_a_read_only_file_system(tmp_path: Path) -> None:
+    asked = (
+        "import sys; from pathlib import Path; from seclatch.output import result_file; "
+        "print(result_file.find_obstacle(Path(sys.argv[1])))"
+    )
+    script = 'mount -t tmpfs -o ro tmpfs "$1" && exec "$2" -c "$3" "$1/new"'
+    found = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", tmp_path, sys.executable, asked],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert found == "the file system is read-only\n"

@@ -282,10 +282,12 @@ def _make_document(text: str, form: str, warnings: list[str], reasons: ProfileRe
 
 
 def _refuse_idle(scan_file: Path | None, role: str | None, phase: str) -> None:
-    """Raise click.UsageError for options that would do nothing."""
+    """Raise click.UsageError for options that would do nothing, or contradict each other."""
     if role and phase != "running":
         raise click.UsageError("--role is of no use without --phase running")
     context = click.get_current_context()
+    if context.params["narrow"] and context.params["any_args"]:
+        raise click.UsageError("--args limits arguments, --any-args limits none: give one of them")
     for name in () if scan_file else ("policy", "differences"):
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{name} is of no use without --scan FILE")

@@ -92,6 +92,8 @@ def _why_not_there(path: Path) -> str:
 
 
 def _why_not_renamed(place: Path) -> str:
+    if os.statvfs(place.parent).f_flag & os.ST_RDONLY:
+        return "the file system is read-only"
     if not os.access(place.parent, os.W_OK | os.X_OK):
         return "no permission to write there"
     if place.exists() and not _may_replace(place):

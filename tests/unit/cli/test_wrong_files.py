@@ -224,3 +224,9 @@ def test_an_incomplete_file_is_described_with_a_remedy(
     assert says in error, error
     assert isinstance(done.exception, SeclatchError)
     assert done.exception.remedy.startswith("give what"), done.exception.remedy
+
+
+@pytest.mark.usefixtures("folder")
+def test_options_about_arguments_that_contradict_each_other() -> None:
+    done, _ = run("generate --args --any-args recording", "")
+    assert done.exit_code == 2 and "give one of them" in done.output, done.output
