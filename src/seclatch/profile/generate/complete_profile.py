@@ -147,7 +147,7 @@ def _about_limit(limited: LimitedProfile, limit: RecordedLimit) -> Iterator[str]
         yield f"left out, since {limit.source} denies them: {names}; --wider {first} allows it"
     if limited.narrowed:
         names = ", ".join(limited.narrowed)
-        yield f"allowed for those arguments only that {limit.source} allows: {names}"
+        yield f"arguments limited to those that {limit.source} allows: {names}"
     if limited.wider:
         yield f"wider than {limit.source}, by --wider: {', '.join(limited.wider)}"
     if limited.arches:

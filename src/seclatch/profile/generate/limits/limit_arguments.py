@@ -33,7 +33,7 @@ _MOST_VALUES = 64
 _MOST_COMBINATIONS = 16
 """Values of further arguments that a recorded pair of values is combined with."""
 
-SOURCE = "the policy for arguments that were never recorded (--any-args switches it off)"
+SOURCE = "the policy for never-recorded arguments (--any-args switches it off)"
 
 
 def make_argument_limit(
