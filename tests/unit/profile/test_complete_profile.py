@@ -67,6 +67,7 @@ def test_families_are_added_only_for_recorded_related_calls() -> None:
     assert not is_allowed(made("read"), "shutdown")
     assert not is_allowed(made("socket", exact=True), "shutdown")
     assert is_allowed(made("pread64", "write"), "pwrite64")
+    assert is_allowed(made("chdir"), "fchdir") and not is_allowed(made("openat"), "fchdir")
 
 
 @pytest.mark.parametrize(
