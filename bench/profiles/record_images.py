@@ -12,12 +12,17 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from seclatch.model.stage import Stage
 from seclatch.recording.files import recording_file
 from seclatch.recording.record_command import record_command
 from seclatch.recording.recorder import RecordOptions
-from seclatch.recording.trace.assign_stages import find_image
+from seclatch.recording.trace.assign_stages import (
+    SELF_EXEC_PREFIXES,
+    assign_stages,
+    list_ancestry,
+)
 from seclatch.recording.trace.syscall_names import SyscallNames
-from seclatch.recording.trace.trace import Trace
+from seclatch.recording.trace.trace import Segment, Trace
 
 
 def images_file(recording: Path) -> Path:
@@ -26,14 +31,20 @@ def images_file(recording: Path) -> Path:
 
 
 def list_image_calls(trace: Trace) -> dict[str, list[str]]:
-    """Map each executed path to the names of calls that it made, denied ones too."""
-    names, made = SyscallNames(), defaultdict[str, set[str]](set)
+    """Map each program of the container to the names of calls that it made, denied ones too."""
+    names, made, staging = SyscallNames(), defaultdict[str, set[str]](set), assign_stages(trace)
     for segment in trace.segments.values():
-        image = find_image(trace, segment)
-        if image is not None and image.file:
+        if staging.stages.get(segment.id) is Stage.PROGRAM:
             numbers = {*segment.calls, *((compat, number) for compat, number, _ in segment.denied)}
-            made[image.file] |= {names.find_row(*number)[2] for number in numbers}
+            called = {names.find_row(*number)[2] for number in numbers}
+            made[_find_path(trace, segment)] |= called
     return {file: sorted(calls) for file, calls in made.items()}
+
+
+def _find_path(trace: Trace, segment: Segment) -> str:
+    """Return the path of the program that runs; of one that executed itself, as it was first."""
+    paths = (each.file for each in list_ancestry(trace, segment))
+    return next((path for path in paths if path and not path.startswith(SELF_EXEC_PREFIXES)), "")
 
 
 def main(output: str, _: str, *command: str) -> int:
