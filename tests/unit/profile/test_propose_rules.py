@@ -36,6 +36,14 @@ def test_a_call_of_a_family_that_the_profile_uses_is_harmless() -> None:
     assert call.kind == "harmless" and "reading files" in call.reason
 
 
+@pytest.mark.parametrize(
+    ("exe", "kind"), [("/usr/bin/python3.13", "harmless"), ("/usr/bin/sort", "ordinary")]
+)
+def test_what_scripts_may_do_is_said_of_interpreters_alone(exe: str, kind: str) -> None:
+    [call] = offer(seen("sysinfo", exe=exe))
+    assert call.kind == kind and ("scripts:" in call.reason) is (kind == "harmless")
+
+
 def test_seen_values_become_one_rule_each() -> None:
     [call] = offer(seen("fcntl", 3, 1030), seen("fcntl", 4, 1), seen("fcntl", 9, 1030))
     assert [rule.args for rule in call.rules] == [

@@ -199,9 +199,10 @@ class _Proposer:
         for call in load_always():
             if call.call == name:
                 return "harmless", call.reason
+        programs = {PurePath(each.exe).name for each in group}
         for family in load_families():
-            related = not family.uses or any(map(self._meaning.may_execute, family.uses))
-            if name in family.adds and related:
+            used = any(map(self._meaning.may_execute, family.uses))
+            if name in family.adds and (used or family.find_programs(programs)):
                 return "harmless", f"{family.family}: {family.reason}"
         return "ordinary", ""
 
