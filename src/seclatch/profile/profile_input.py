@@ -62,11 +62,11 @@ def require_default_action(profile: Profile, name: str) -> Profile:
     return profile
 
 
-def give_program(source: ProfileSource, host: Host) -> ProfileInput:
+def give_program(source: ProfileSource, host: Host, *, in_force: bool = False) -> ProfileInput:
     """Return the rules of a raw BPF program, as far as rules can say what it does."""
     from seclatch.profile.parse.raw_program import recover_profile
 
-    found = recover_profile(source, host.arch)
+    found = recover_profile(source, host.arch, in_force=in_force)
     origin = tuple(range(len(found.profile.rules)))
     return ProfileInput(
         source.name,

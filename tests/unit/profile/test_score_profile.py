@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,23 @@ import pytest
 from click.testing import CliRunner
 
 from seclatch.cli.main import cli
+from seclatch.cli.profile.score import _read_layer
 from seclatch.data import DATA
+from seclatch.errors import InputError
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
 from seclatch.model.capability import ALL
 from seclatch.model.profile.profile import Arg, Profile, Rule
 from seclatch.model.syscall import load_syscalls
+from seclatch.profile.compile.resolve_profile import Host
 from seclatch.profile.curated.kernel_cves import (
     CveCall,
     load_dangerous_arguments,
     load_kernel_cves,
 )
 from seclatch.profile.meaning.rule_meaning import read_meaning
+from seclatch.profile.parse.profile_source import ProfileSource
+from seclatch.profile.profile_input import give_program
 from seclatch.profile.score.filter_stack import FilterStack, StackLayer
 from seclatch.profile.score.score_profile import ProfileScore, score_profile
 
@@ -171,3 +177,27 @@ def test_what_an_agent_or_tracer_decides_counts_as_open(tmp_path: Path, action: 
     rule = {"names": ["mount"], "action": action}
     file.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule]}))
     assert run(str(file))[str(file)]["open"] == 1
+
+
+def test_a_live_filter_for_other_abis_counts_by_its_answers_to_this_one() -> None:
+    """As systemd's SystemCallFilter= loads them: one for each ABI, all others are allowed."""
+    i386 = assemble_open_filter((0x15, 0, 3, Arch.X86.audit), (0x15, 0, 1, 5))
+    x32 = assemble_open_filter(
+        (0x15, 0, 4, Arch.X86_64.audit), (0x35, 0, 2, 0x40000000), (0x15, 0, 1, 0x40000002)
+    )
+    host = Host(Arch.X86_64)
+    for code in (i386, x32):
+        layer = _read_layer(code, host, {})
+        assert layer.always_executes("open") and layer.always_executes("mount")
+        with pytest.raises(InputError, match="is not for SCMP_ARCH_X86_64 but for"):
+            give_program(ProfileSource("a file", code), host)
+    own = assemble_open_filter((0x15, 0, 3, Arch.X86_64.audit), (0x15, 0, 1, 2))
+    assert not _read_layer(own, host, {}).may_execute("open", {})
+
+
+def assemble_open_filter(*comparisons: tuple[int, int, int, int]) -> bytes:
+    """Return a program that denies one call after comparisons of the architecture and number."""
+    arch, *number = comparisons
+    denied, allowed = (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)
+    program = [(0x20, 0, 0, 4), arch, (0x20, 0, 0, 0), *number, denied, allowed]
+    return b"".join(struct.pack("<HBBI", *instruction) for instruction in program)

@@ -163,6 +163,6 @@ def _read_layer(code: bytes, host: Host, layers: dict[bytes, StackLayer]) -> Sta
     from seclatch.profile.profile_input import give_program
 
     if code not in layers:
-        given = give_program(ProfileSource("a live filter", code), host)
+        given = give_program(ProfileSource("a live filter", code), host, in_force=True)
         layers[code] = _make_layer(given, host)
     return layers[code]

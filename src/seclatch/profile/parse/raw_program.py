@@ -26,14 +26,20 @@ class RecoveredProfile:
     beyond: frozenset[tuple[str, str]] = frozenset()
 
 
-def recover_profile(source: ProfileSource, native: Arch) -> RecoveredProfile:
+def recover_profile(
+    source: ProfileSource, native: Arch, *, in_force: bool = False
+) -> RecoveredProfile:
     """Decompile the program in `source` for a host of architecture `native`.
 
     A profile has the same rules for all its architectures. Where the program treats them
-    differently, those stay that are treated as `native` is.
+    differently, those stay that are treated as `native` is. A program for other ones is refused,
+    unless it is `in_force`: then it answers `native` all the same. systemd loads one for each ABI,
+    and each allows all calls of the others.
     """
     program = decode.decode_filter(source.data, source.name)
     found = decompile_filter(program, () if find_compared_arches(program) else (native,))
+    if in_force and not any(native in profile.architectures for profile in found.profiles):
+        found = decompile_filter(program, (native,))
     for profile in found.profiles:
         if native in profile.architectures:
             others = [
