@@ -200,6 +200,10 @@ MAY_IMPORT = {
         "model model.recording output recording.files recording process diagnose.evidence diagnose "
         "cli.shared"
     ),
+    "cli.generate": (
+        "model model.recording model.profile output profile.export profile.parse profile.generate "
+        "profile recording.files scan cli.shared"
+    ),
     "cli": (
         "model model.recording model.profile output report report.tables report.document apply "
         "demo tighten tighten.roles tighten.unprivileged engines engines.installation "

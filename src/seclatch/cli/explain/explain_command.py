@@ -1,34 +1,24 @@
-"""`seclatch explain`: why a command fails, and whether seccomp has anything to do with it."""
+"""The command line of `seclatch explain`."""
 
 from __future__ import annotations
 
-import contextlib
-import math
-import os
-import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Never, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
+from seclatch.cli.explain import check_options
+from seclatch.cli.explain.write_answer import AnswerWriter, print_note
 from seclatch.cli.shared.command_words import CommandWords
 from seclatch.cli.shared.complete_names import complete_pod, complete_target
-from seclatch.cli.shared.fast_exit import exit_fast
 from seclatch.cli.shared.optional_value import join_value
-from seclatch.cli.shared.print_error import print_error
 from seclatch.cli.shared.process_options import parse_one_pod
 from seclatch.cli.shared.result_output import require_stdout
-from seclatch.errors import SeclatchError
-from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
-    from seclatch.diagnose.evidence.run_evidence import RunningContainer
     from seclatch.diagnose.explain_command import ConfirmMode
-    from seclatch.diagnose.write_explanation import OutputForm
     from seclatch.model.explanation import Explanation
     from seclatch.model.recording.recording import Recording
-    from seclatch.recording.record_container import ContainerTarget
 
 
 class ExplainCommand(click.Command):
@@ -178,181 +168,49 @@ def command(
       seclatch explain --container web --seconds 60
       seclatch explain --next --name project-db-1
     """
-    ways = {
+    subjects = {
         "--profile FILE": profile,
         "--pod": pod,
         "--container NAME": container,
         "--next": waits,
     }
-    _refuse_contradictions(args, ways, (output, recording, fix), seconds)
-    _refuse_idle(name=name, waits=waits, verbose=verbose, as_json=as_json)
-    if log and not pod:
-        raise click.UsageError("--log is of no use without --pod")
-    given = click.get_current_context().get_parameter_source("confirm")
-    if given is click.core.ParameterSource.COMMANDLINE and not args:
-        raise click.UsageError("--confirm is of no use without a command")
+    check_options.require_one_subject(args, subjects)
+    check_options.require_a_number(seconds)
+    check_options.require_distinct_files((output, recording, fix))
+    check_options.refuse_idle_options(
+        args, name=name, waits=waits, verbose=verbose, as_json=as_json, log=log, pod=pod
+    )
     from seclatch.diagnose import explain_command, write_explanation
 
     form = write_explanation.choose_form(verbose=verbose, as_json=as_json)
     for file in (output, recording, fix):
         if file:
             write_explanation.require_writable(file)
-    if not args:
-        if output is None:
-            require_stdout()
-        found, kept = (
-            explain_command.try_profile(profile, runtime, no_new_privs=no_new_privs)
-            if profile
-            else _explain_others(pod, log, container, name, seconds)
+    answer = AnswerWriter(output, recording, fix, form)
+    if args:
+        status, explanation, kept = explain_command.explain_command(
+            args, seconds, print_note, query_images=bool(recording), confirm=confirm
         )
-        _finish(found, kept, (output, recording, fix), form)
-    status, explanation, kept = explain_command.explain_command(
-        args, seconds, _tell, query_images=bool(recording), confirm=confirm
-    )
-    # Where nobody can be told the status is the command's all the same.
-    with contextlib.suppress(OSError), _complaining():
-        _write(explanation, output, form, sys.stderr)
-    with _complaining():
-        _write_fix(explanation, fix)
-    with _complaining():
-        _keep(kept, recording)
-    exit_fast(status)
+        answer.finish_command(status, explanation, kept)
+    if output is None:
+        require_stdout()
+    if profile:
+        answer.finish_other(
+            *explain_command.try_profile(profile, runtime, no_new_privs=no_new_privs)
+        )
+    answer.finish_other(*_explain_other_start(pod, log, container, name, seconds))
 
 
-def _refuse_idle(*, name: str, waits: bool, verbose: bool, as_json: bool) -> None:
-    if name and not waits:
-        raise click.UsageError("--name is of no use without --next")
-    if verbose and as_json:
-        raise click.UsageError("--verbose is of no use with --json, which has all")
-
-
-def _finish(
-    found: Explanation | None,
-    kept: Recording | None,
-    files: tuple[Path | None, Path | None, Path | None],
-    form: OutputForm,
-) -> Never:
-    """Write what was found of something that no command here has started; end with 1 for it."""
-    output, recording, fix = files
-    if kept:
-        _keep(kept, recording)
-    if found is None:
-        _tell("no container failed")
-        exit_fast(0)
-    _write(found, output, form, sys.stdout)
-    with _complaining():
-        _write_fix(found, fix)
-    exit_fast(0 if found.cause == "none" else 1)
-
-
-def _explain_others(
-    pod: str | None,
-    log: Path | None,
-    container: str | None,
-    name: str,
-    seconds: float | None,
+def _explain_other_start(
+    pod: str | None, log: Path | None, container: str | None, name: str, seconds: float | None
 ) -> tuple[Explanation | None, Recording | None]:
     """Explain what something else starts: a pod's or a running container, or the next to fail."""
     if pod:
         from seclatch.cli.explain.explain_pods import explain_pod_start
 
         return explain_pod_start(pod, log)
-    from seclatch.diagnose import explain_container
-    from seclatch.process.running_bundle import find_names
+    from seclatch.cli.explain import explain_running
 
     if container is None:
-        return explain_container.explain_next(name, find_names, seconds, _tell)
-    target, running = _find_running(container)
-    return explain_container.explain_container(target, running, seconds, _tell)
-
-
-def _find_running(word: str) -> tuple[ContainerTarget, RunningContainer]:
-    """Return the running container of this name, with its runtime and its configuration."""
-    from seclatch.diagnose.evidence.container_bundles import BundleContainer
-    from seclatch.diagnose.evidence.run_evidence import RunningContainer
-    from seclatch.process.process_snapshot import SnapshotRequest, take_snapshot
-    from seclatch.process.process_target import find_target
-    from seclatch.process.running_bundle import find_running_bundle
-    from seclatch.recording.record_container import ContainerTarget
-
-    found = find_target(word, take_snapshot(SnapshotRequest(filters=False)).processes)
-    bundle = find_running_bundle(found.pid)
-    identifier = bundle.identifier or (found.container.id if found.container else "")
-    source = f"config.json of {bundle.name or word}"
-    configuration = BundleContainer(source, bundle.seccomp, found.main.no_new_privs)
-    target = ContainerTarget(found.pid, word, identifier)
-    return target, RunningContainer(bundle.runtime, configuration)
-
-
-def _refuse_contradictions(
-    args: tuple[str, ...],
-    ways: Mapping[str, object],
-    files: tuple[Path | None, ...],
-    seconds: float | None,
-) -> None:
-    """Raise click.UsageError for what cannot be meant, before anything runs."""
-    given = [option for option, value in ways.items() if value not in (None, False)]
-    if bool(args) + len(given) != 1:
-        raise click.UsageError(f"give one of: a command, {', '.join(ways)}")
-    of_profile = {"runtime": "--runtime", "no_new_privs": "--no-new-privs"}
-    idle = {"seconds": "--seconds"} if {"--profile FILE", "--pod"} & set(given) else {}
-    idle = idle if "--profile FILE" in given else idle | of_profile
-    context = click.get_current_context()
-    for name, option in idle.items():
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            without = "a command" if name == "seconds" else "--profile FILE"
-            raise click.UsageError(f"{option} is of no use without {without}")
-    if seconds is not None and math.isnan(seconds):
-        raise click.UsageError("--seconds: not a number")
-    # Not by Path.resolve, which raises for a link to itself.
-    places = [os.path.realpath(each) for each in files if each]
-    for file, place in zip([each for each in files if each], places, strict=True):
-        if places.count(place) > 1 and place != os.devnull:
-            raise click.UsageError(
-                f"{file} can hold one of explanation, recording, profile: not both"
-            )
-
-
-@contextlib.contextmanager
-def _complaining() -> Iterator[None]:
-    """Where a file cannot be written, say so: the status is the command's all the same."""
-    try:
-        yield
-    except SeclatchError as error:
-        print_error(error)
-
-
-def _keep(kept: Recording, file: Path | None) -> None:
-    if file:
-        from seclatch.recording.files import recording_file
-
-        recording_file.write_recording(file, kept)
-
-
-def _write_fix(explanation: Explanation, file: Path | None) -> None:
-    if file:
-        from seclatch.diagnose.write_explanation import write_fix
-
-        _tell(f"{file} has the changed profile: {write_fix(file, explanation)}")
-
-
-def _tell(sentence: str) -> None:
-    click.echo(f"seclatch: {make_printable(sentence)}", err=True)
-
-
-def _write(
-    explanation: Explanation, output: Path | None, form: OutputForm, stream: TextIO | None
-) -> None:
-    """Write it to the file, or to the stream (None if that was closed from the start)."""
-    from seclatch.diagnose.write_explanation import render_explanation, write_explanation
-
-    if output:
-        content = render_explanation(explanation, form, terminal=False)
-        write_explanation(output, content)
-    elif stream is not None:
-        content = render_explanation(
-            explanation, form, terminal=stream.isatty(), encoding=stream.encoding
-        )
-        stream.flush()
-        stream.buffer.write(content)
-        stream.flush()
+        return explain_running.explain_next_failure(name, seconds)
+    return explain_running.explain_running_container(container, seconds)

@@ -1,28 +1,31 @@
-"""`seclatch generate`: a profile from recordings."""
+"""The command line of `seclatch generate`."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from seclatch.cli.generate.generate_inputs import (
+    join_inputs,
+    load_base,
+    read_recordings,
+    refuse_idle_options,
+)
+from seclatch.cli.generate.generated_output import (
+    add_architecture,
+    assemble,
+    log_denied_calls,
+    make_document,
+    print_differences,
+)
 from seclatch.cli.shared.call_names import parse_calls
 from seclatch.cli.shared.recording_options import no_sessions_option
 from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.output.printable_text import make_printable
 
-if TYPE_CHECKING:
-    from seclatch.model.profile.profile import Profile
-    from seclatch.model.profile.profile_reasons import ProfileReasons
-    from seclatch.model.recording.recording import Recording
-    from seclatch.model.scan import Scan
-    from seclatch.profile.generate.assemble_profile import AssembledProfile, AssemblyOptions
-    from seclatch.profile.generate.join_scan import JoinedProfile
-
 _FORMATS = ("docker", "containers-common", "oci", "kubernetes", "systemd")
-SCHEMA = "seclatch.generate/1"
 _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
 
 
@@ -217,179 +220,43 @@ def command(
       seclatch generate --phase running --role worker nginx.recording.json > worker.json
       seclatch generate --scan nginx.scan.json --allow execve nginx.recording.json > nginx.json
     """
+    from seclatch.model.stage import Stage
     from seclatch.profile.export.formats import write
+    from seclatch.profile.generate.assemble_profile import AssemblyOptions
     from seclatch.profile.generate.complete_profile import log_instead
     from seclatch.profile.generate.explain_profile import explain_profile, list_reasons
-    from seclatch.profile.generate.match_inputs import require_one_architecture, require_one_image
-
-    _refuse_idle(scan_file, role, phase)
-    form = _ALSO.get(form, form)
-    read = _read(files, container, no_sessions)
-    files, recordings = tuple(read), list(read.values())
-    _require_marks(read, phase)
-    audit = options.pop("audit")
-    options["no_stub"] = options["no_stub"] and not audit
-    scan = _read_scan(scan_file) if scan_file else None
-    named = dict(zip(map(str, files), recordings, strict=True))
-    require_one_architecture(named, scan, str(scan_file))
-    if not any_image:
-        require_one_image(named, scan, str(scan_file))
-    options["running"] = phase == "running"
-    choice = _choose(options, first, _load(base, form), scan, policy)
-    choice = replace(choice, exact=exact, any_args=any_args, allow=allow, wider=wider)
-    choice = replace(choice, role=role or "")
-    done = _assemble(files, recordings, choice)
-    print_warnings("generate", done.warnings)
-    if differences and done.joined:
-        _tell_differences(done.joined)
-    profile = _for_both(done.profile, also, form) if also else done.profile
-    if audit:
-        profile = log_instead(profile)
-    if log_denials:
-        profile = _log_denials(profile, recordings)
-    written = write(profile, form)
-    print_warnings("generate", written.warnings)
-    if tell_reasons or as_json:
-        reasons = explain_profile(done, recordings, scan)
-        for line in list_reasons(reasons) if tell_reasons else ():
-            click.echo(make_printable(line), err=True)
-        if as_json:
-            write_result(_make_document(written.text, form, done.warnings, reasons), output)
-            return
-    write_result(written.text, output)
-
-
-def _log_denials(profile: Profile, recordings: list[Recording]) -> Profile:
-    from seclatch.profile.generate.log_denials import add_log_flags, list_refusing_runtimes
-
-    print_warnings("generate", list_refusing_runtimes(recordings))
-    return add_log_flags(profile)
-
-
-def _make_document(text: str, form: str, warnings: list[str], reasons: ProfileReasons) -> str:
-    import json
-
-    import msgspec
-
-    document = {
-        "schema": SCHEMA,
-        "format": form,
-        "profile": json.loads(text) if text.startswith("{") else text,
-        "warnings": warnings,
-        **msgspec.to_builtins(reasons),
-    }
-    return json.dumps(document, indent=1) + "\n"
-
-
-def _refuse_idle(scan_file: Path | None, role: str | None, phase: str) -> None:
-    """Raise click.UsageError for options that would do nothing, or contradict each other."""
-    if role and phase != "running":
-        raise click.UsageError("--role is of no use without --phase running")
-    context = click.get_current_context()
-    if context.params["narrow"] and context.params["any_args"]:
-        raise click.UsageError("--args limits arguments, --any-args limits none: give one of them")
-    for name in () if scan_file else ("policy", "differences"):
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{name} is of no use without --scan FILE")
-
-
-def _load(base: Path | None, form: str) -> Profile | None:
-    from seclatch.errors import SeclatchError
-    from seclatch.profile.export.formats import has_conditions
-    from seclatch.profile.parse.load_profile import load_profile
-    from seclatch.profile.profile_input import require_default_action
-
-    profile = require_default_action(load_profile(base), str(base)) if base else None
-    if profile and profile.conditional and not has_conditions(form):
-        raise SeclatchError(
-            f"{base}: its rules are for some hosts or capabilities only, which {form} cannot say",
-            remedy="resolve it first (`seclatch profile resolve`), or give --format docker",
-            status=2,
-        )
-    return profile
-
-
-def _read(
-    files: tuple[Path, ...], container: str | None, no_sessions: bool
-) -> dict[Path, Recording]:
-    from seclatch.recording.files.select_recordings import read_selected
-
-    return read_selected(files, container or "", sessions=not no_sessions)
-
-
-def _require_marks(recordings: dict[Path, Recording], phase: str) -> None:
-    from seclatch.errors import InputError
-
-    for path, recording in recordings.items() if phase == "running" else ():
-        if recording.ready is None:
-            raise InputError(
-                str(path),
-                "ready",
-                "no mark: it does not say when the program was ready",
-                remedy="record with --ready CONDITION, or mark it while it is recorded: "
-                "`seclatch record mark`",
-            )
-
-
-def _choose(
-    options: dict[str, Any],
-    first: str,
-    base: Profile | None,
-    scan: Scan | None,
-    policy: str,
-) -> AssemblyOptions:
-    from seclatch.model.stage import Stage
-    from seclatch.profile.generate.assemble_profile import AssemblyOptions
     from seclatch.profile.generate.generate_profile import GeneratorOptions
     from seclatch.profile.generate.join_scan import JoinPolicy
 
-    generator = GeneratorOptions(first=Stage(first), base=base, **options)
-    return AssemblyOptions(generator, scan, JoinPolicy(policy))
-
-
-def _assemble(
-    files: tuple[Path, ...], recordings: list[Recording], choice: AssemblyOptions
-) -> AssembledProfile:
-    from seclatch.errors import InputError
-    from seclatch.profile.generate.assemble_profile import assemble_profile
-
-    try:
-        return assemble_profile(recordings, choice)
-    except ValueError as error:
-        raise InputError(
-            ", ".join(map(str, files)), "", str(error), remedy="record a start that succeeds"
-        ) from error
-
-
-def _for_both(profile: Profile, also: str, form: str) -> Profile:
-    from seclatch.model.arch import Arch
-    from seclatch.profile.export.formats import has_conditions
-    from seclatch.profile.generate import port_profile
-
-    if not has_conditions(form):
-        raise click.UsageError(f"{form} cannot say for which architecture a rule is")
-    try:
-        target = Arch.parse(also)
-        source = next(arch for arch in profile.architectures if arch in port_profile.TARGETS)
-        if target not in port_profile.TARGETS or source is target:
-            raise ValueError(f"a profile for {source.title} cannot be made one for {also} too")
-        ported = port_profile.combine_architectures(profile, source, target)
-    except (ValueError, StopIteration) as error:
-        raise click.UsageError(f"--also: {error or 'made on an architecture not known'}") from error
-    print_warnings("generate", map(str, ported.changes))
-    return ported.profile
-
-
-def _read_scan(file: Path) -> Scan:
-    from seclatch.scan import scan_document
-
-    return scan_document.read_scan(file)
-
-
-def _tell_differences(joined: JoinedProfile) -> None:
-    from seclatch.profile.generate.join_scan import JoinVerdict
-
-    for row in joined.rows:
-        if row.verdict is not JoinVerdict.RECORDED:
-            chain = f"  ({' → '.join(row.chain)})" if row.chain else ""
-            click.echo(make_printable(f"{row.name}: {row.verdict.value}{chain}"), err=True)
+    refuse_idle_options(scan_file, role, phase)
+    form = _ALSO.get(form, form)
+    running = phase == "running"
+    read = read_recordings(files, container, sessions=not no_sessions, marked=running)
+    inputs = join_inputs(read, scan_file, any_image=any_image)
+    audit = options.pop("audit")
+    options["no_stub"] = options["no_stub"] and not audit
+    generator = GeneratorOptions(
+        first=Stage(first), base=load_base(base, form), running=running, **options
+    )
+    choice = AssemblyOptions(
+        generator, inputs.scan, JoinPolicy(policy), exact, any_args, role or "", allow, wider
+    )
+    done = assemble(inputs, choice)
+    print_warnings("generate", done.warnings)
+    if differences and done.joined:
+        print_differences(done.joined)
+    profile = add_architecture(done.profile, also, form) if also else done.profile
+    if audit:
+        profile = log_instead(profile)
+    if log_denials:
+        profile = log_denied_calls(profile, inputs.recordings)
+    written = write(profile, form)
+    print_warnings("generate", written.warnings)
+    if tell_reasons or as_json:
+        reasons = explain_profile(done, inputs.recordings, inputs.scan)
+        for line in list_reasons(reasons) if tell_reasons else ():
+            click.echo(make_printable(line), err=True)
+        if as_json:
+            write_result(make_document(written.text, form, done.warnings, reasons), output)
+            return
+    write_result(written.text, output)
