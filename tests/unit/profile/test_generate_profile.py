@@ -230,6 +230,7 @@ def test_no_stub_gives_recent_calls_the_default_action() -> None:
     assert errno(newest, Runtime.RUNC) == ENOSYS
     for runtime in (Runtime.RUNC, Runtime.CRUN):
         assert errno(newest, runtime, no_stub=True) == EPERM
+    assert "clone3" not in names(made(no_stub=True)), "threads are made where it gets ENOSYS"
     # libraries fall back from calls of newer kernels
     assert errno(9999, Runtime.RUNC, no_stub=True) == ENOSYS
 
