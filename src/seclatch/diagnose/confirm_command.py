@@ -12,7 +12,7 @@ from seclatch.diagnose.confirm.client_command.second_run import (
     SecondRun,
 )
 from seclatch.diagnose.confirm.confirm_answer import Confirmer, decline, list_cases
-from seclatch.diagnose.confirm.held_signals import HeldSignals, hold_stop_signals
+from seclatch.diagnose.confirm.held_signals import StopRequests, hold_stop_signals
 from seclatch.diagnose.confirm.run_again import plan_run_again
 from seclatch.diagnose.confirm.run_limit import RunLimit
 from seclatch.diagnose.confirm.standard_streams import keep_input
@@ -79,7 +79,7 @@ class CommandConfirmation:
         if seconds > _LONG_SECONDS:
             raise CannotRunAgainError(f"its first run took {seconds:.0f} s")
 
-    def _make_confirmer(self, held: HeldSignals) -> Confirmer:
+    def _make_confirmer(self, held: StopRequests) -> Confirmer:
         def observe(second: SecondRun, limit: RunLimit) -> RunEvidence:
             def prepare() -> None:
                 held.release()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class HeldSignals:
+class StopRequests:
     """Requests to stop (SIGINT, SIGTERM, SIGHUP) that are blocked and looked up between runs."""
 
     def __init__(self, held: set[signal.Signals]) -> None:
@@ -28,10 +28,10 @@ class HeldSignals:
 
 
 @contextlib.contextmanager
-def hold_stop_signals() -> Iterator[HeldSignals]:
+def hold_stop_signals() -> Iterator[StopRequests]:
     """Block requests to stop until the end; those that arrived by then are dropped."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
-    held = HeldSignals({number for number in _STOPS if number not in before})
+    held = StopRequests({number for number in _STOPS if number not in before})
     try:
         yield held
     finally:
