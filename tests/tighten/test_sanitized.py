@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from pathlib import Path
@@ -34,14 +35,18 @@ def test_clean(compiler: Compiler, tmp_path: Path) -> None:
             )
             return done.returncode
 
-    for kind in ("epoll", "nanosleep", "threads", "divergent"):
-        with in_flight(compiler("in_flight"), kind, 2.0) as process:
+    with contextlib.ExitStack() as stack:
+        bound = {}
+        for kind in ("epoll", "nanosleep", "threads", "divergent"):
+            flight = in_flight(compiler("in_flight"), kind, 2.0)
+            process = bound[kind] = stack.enter_context(flight)
             assert run("good", "--dry-run", "--fd", "FD", process.pid) == 0
             assert run("good", "--fd", "FD", process.pid) == 0
             if kind == "epoll":  # all processes of this machine
                 whole = ("--namespace-of", process.pid, "--dry-run")
                 assert run("good", "--fd", "FD", *whole) in (0, 3)
-            assert finish(process) == (BOUND, "")
+        for kind, process in bound.items():
+            assert finish(process) == (BOUND, ""), kind
     assert run("bad", "--fd", "FD", os.getpid()) == 2
     for wrong in (
         ["--fd", "FD"],
