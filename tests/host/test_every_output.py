@@ -54,7 +54,7 @@ PRIVILEGED = {
     "explain": "explain --profile FILE",
     "filter": "filter PID",
     "record": "record -o OUTPUT -- true",
-    "watch": "watch --seconds 1",
+    "watch": "watch --seconds 0.1",
     "tighten": "tighten SLEEPER --profile OPEN --now --dry-run",
 }
 
