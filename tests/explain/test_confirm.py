@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from seclatch.diagnose.observe_command import observe_command
 from seclatch.recording.recorder import RecordOptions
 from tests.explain.conftest import SCHEMA, SECLATCH
 from tests.explain.corpus import denying
-from tests.latch.oci import Bundle, Runtime, wait_until
+from tests.latch.oci import Bundle, Runtime
 
 pytestmark = pytest.mark.root
 Make = Callable[..., Bundle]
@@ -192,22 +191,6 @@ def test_a_command_that_is_not_run_again(tmp_path: Path) -> None:
     assert (done.returncode, "of no use without a command" in done.stderr) == (2, True)
 
 
-def test_what_cannot_be_told_names_the_option(bundle: Make) -> None:
-    made = make_scripted(bundle, "mkdir /tmp/x; echo else; exit 7", "mkdir")
-    words = CRUN.argv("run", "--bundle", made.path, made.id)
-    done = subprocess.run(
-        [SECLATCH, "explain", "--json", "--", *words], capture_output=True, text=True, check=False
-    )
-    remedy = json.loads(done.stderr[done.stderr.index("{\n") :])["remedies"][0]
-    assert remedy["command"] == ["seclatch", "explain", "--confirm", "--", *words]
-    pasted = subprocess.run(
-        [SECLATCH, *remedy["command"][1:]], capture_output=True, text=True, check=False,
-        stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert "not seccomp: " in pasted.stderr
-    assert "tried: run again as it is it failed the same way (status 7)" in pasted.stderr
-
-
 def test_a_run_that_goes_on_is_ended_with_its_container(bundle: Make) -> None:
     made = bundle(["/bin/sleep", "1000"], seccomp=None)
     stop = CRUN.argv("delete", "--force", made.id)
@@ -219,27 +202,6 @@ def test_a_run_that_goes_on_is_ended_with_its_container(bundle: Make) -> None:
     assert evidence.status != 0
     assert time.monotonic() - began < 60
     assert made.id not in CRUN("list", "--quiet").stdout.split()
-
-
-def test_an_interrupt_ends_further_runs_and_keeps_the_first_answer(
-    bundle: Make, tmp_path: Path
-) -> None:
-    made = make_scripted(bundle, "mkdir /tmp/x && exec sleep 1234; echo else; exit 7", "mkdir")
-    file = tmp_path / "why.json"
-    words = [SECLATCH, "explain", "--confirm", "--json", "-o", str(file), "--"]
-    with subprocess.Popen(
-        [*words, *CRUN.argv("run", "--bundle", made.path, made.id)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as running:
-        wait_until(lambda: list_sleepers(running.pid), "the second run's program")
-        running.send_signal(signal.SIGINT)
-        assert running.wait(timeout=60) == 7
-    document = json.loads(file.read_text())
-    assert (document["seccomp"], document["cause"]) == (None, "possibly-denied"), document
-    assert document["confirmation"]["reason"] == "it was interrupted"
-    assert "seclatch-confirm" not in CRUN("list", "--quiet").stdout
 
 
 def list_sleepers(ancestor: int) -> list[int]:

@@ -224,7 +224,8 @@ def test_what_reaches_further_runs_once(
     assert "again" not in said
     assert (tmp_path / "count").read_text() == "\n"
     assert f"(not done by itself: {reason}" in document["remedies"][0]["text"]
-    assert document["remedies"][0]["command"][:3] == ["seclatch", "explain", "--confirm"]
+    words = RUNC.argv("run", "--bundle", made.path, made.id)
+    assert document["remedies"][0]["command"] == ["seclatch", "explain", "--confirm", "--", *words]
     # When asked, it does.
     document, _ = explain(RUNC, made, tmp_path, "--confirm=always")
     assert (document["seccomp"], list_ends(document)) == (True, DECIDED), document["confirmation"]
@@ -308,6 +309,7 @@ def test_a_signal_ends_the_further_run_and_its_layer(
     [top] = [line for line in layers.splitlines() if line.split(" ")[4] == "/"]
     assert " - overlay " in top
     document = json.loads(file.read_text())
+    assert (document["seccomp"], document["cause"]) == (None, "possibly-denied"), document
     assert document["confirmation"]["reason"] == "it was interrupted"
     assert list_remains(scratch) == []
     assert read_tree(root) == left

@@ -25,7 +25,7 @@ _CLIENT_SECONDS = 30.0
 """How long a client may go on after the removal of its container, until it is killed."""
 
 _AFTERWARDS = 3
-"""Removals after the client's end: a daemon may still be making what that had asked for."""
+"""Removals after the client's end, one a second."""
 
 
 @contextlib.contextmanager
@@ -67,8 +67,10 @@ def _run_guard(pipe: int, second: SecondRun, folder: Path) -> None:
                 return
             with contextlib.suppress(OSError):  # it has ended
                 client = os.pidfd_open(int(data))
-        _remove(second, client)
+        if client is not None:
+            _remove(second, client)
         shutil.rmtree(folder, ignore_errors=True)
+        _remove_late(second)
     finally:
         os._exit(0)
 
@@ -82,17 +84,21 @@ def _close_files(kept: int) -> None:
     os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
 
 
-def _remove(second: SecondRun, client: int | None) -> None:
+def _remove(second: SecondRun, client: int) -> None:
     """End and remove a run's container, however far its client has come with it."""
     end = time.monotonic() + _CLIENT_SECONDS
-    while client is not None:
+    while True:
         _call_all(second)
         if time.monotonic() > end:
             _signal(client, signal.SIGKILL)
         elif not second.stop:
             _signal(client, signal.SIGTERM)
         if select.select([client], [], [], _INTERVAL)[0]:  # it has ended (pidfd_open(2))
-            break
+            return
+
+
+def _remove_late(second: SecondRun) -> None:
+    """Remove what a daemon was still making for a client that was killed, too."""
     for _ in range(_AFTERWARDS if second.stop else 0):
         _call_all(second)
         time.sleep(_INTERVAL)
