@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -31,5 +32,17 @@ def test_a_missing_file(tmp_path: Path) -> None:
     with (
         pytest.raises(InputError, match="cannot read it: No such file"),
         open_image(tmp_path / "missing", "x86_64"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("name", ["pipe", "device"])
+def test_what_may_have_no_end_is_not_read(name: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    path = pipe if name == "pipe" else Path("/dev/zero")
+    with (
+        pytest.raises(InputError, match="neither a file nor a directory"),
+        open_image(path, "x86_64"),
     ):
         pass

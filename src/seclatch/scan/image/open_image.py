@@ -106,6 +106,15 @@ def _make_archive_error(path: Path, error: Exception) -> InputError:
     return InputError(str(path), "", "no archive of an image", remedy=remedy)
 
 
+def _require_file(path: Path) -> None:
+    """Refuse devices and pipes: some have no end, and an archive is read more than once."""
+    with contextlib.suppress(OSError):  # reported when it is opened
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError(
+                str(path), "", "neither a file nor a directory", remedy="save the image to a file"
+            )
+
+
 @contextlib.contextmanager
 def open_image(path: Path, arch: str) -> Iterator[UnpackedImage]:
     """Unpack an image, for the time of the context. Raises InputError.
@@ -119,6 +128,7 @@ def open_image(path: Path, arch: str) -> Iterator[UnpackedImage]:
             stack.callback(os.close, root)
             files: _Files = _Directory(root)
         else:
+            _require_file(path)
             try:
                 files = _Archive(stack.enter_context(tarfile.open(path, tarinfo=BoundedMember)))
             except _list_archive_errors() as error:
