@@ -192,6 +192,8 @@ LOADED = [
     ('export LD_PRELOAD="$(echo /usr/lib/*/own.so)"', "LD_PRELOAD", "", "own.so"),
     ("LD_PRELOAD=$HERE/own.so ls", "LD_PRELOAD", "", "own.so"),
     ("# LD_PRELOAD=/lib/own.so", "LD_PRELOAD", "", ""),
+    ("export GCONV_PATH=/opt/gconv", "GCONV_PATH", "/opt/gconv", ""),
+    ("export GCONV_PATH=$HERE/gconv", "GCONV_PATH", "", "GCONV_PATH in a script"),
     ("LD_PRELOAD= ls", "LD_PRELOAD", "", ""),
 ]
 
@@ -207,6 +209,28 @@ def test_libraries_that_scripts_preload(
     assert dict(targets[-1].environment).get(name, "") == value
     assert len(targets) == (2 if name == "LD_LIBRARY_PATH" else 1)
     assert (unknown in "".join(targets[0].unknown)) if unknown else not targets[0].unknown
+
+
+NAMING = [
+    ("#!/bin/sh", "read GCONV_PATH; export GCONV_PATH; ls", "GCONV_PATH", ["/start"]),
+    ("#!/bin/sh", "GLIBC_TUNABLES=$X ls", "GLIBC_TUNABLES", ["/start"]),
+    ("#!/usr/bin/python3", 'os.environ["GCONV_PATH"] = x', "GCONV_PATH", ["/start"]),
+    ("", "", "GCONV_PATH", ["env", "GCONV_PATH=/opt/gconv", "ls"]),
+    ("", "", "SYSTEMD_LOG_TARGET", ["sh", "-c", "export SYSTEMD_LOG_TARGET=journal; ls"]),
+]
+
+
+@pytest.mark.parametrize(("interpreter", "text", "name", "words"), NAMING)
+def test_variables_on_which_rules_depend(
+    interpreter: str, text: str, name: str, words: list[str], root: Path
+) -> None:
+    """What names one may set it, by whatever command; it counts for all programs."""
+    script(root, "start", f"{interpreter}\n{text}\n")
+    finder = ProgramFinder(Rootfs(root), ImageCommand())
+    finder.follow(words, "test")
+    targets = finder.targets()
+    assert targets
+    assert all(name in dict(target.environment) for target in targets)
 
 
 @pytest.mark.parametrize("script_s", [False, True])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from seclatch.scan.image.rootfs_reader import Rootfs
@@ -79,6 +80,20 @@ def test_the_cache_of_character_sets(tmp_path: Path) -> None:
     assert condition_holds("charset-cache", program)
     cached.write_bytes(Path("/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache").read_bytes())
     assert not condition_holds("charset-cache", program)
+
+
+def test_files_that_name_the_path_of_character_sets(tmp_path: Path) -> None:
+    """The C library and the loader do so in any case."""
+    program = LinkedProgram(Rootfs(tmp_path), SummaryCache(None))
+    summary = SummaryCache(None).summary(Path("/usr/bin/env").read_bytes())
+    assert not summary.charset_path
+    named = msgspec.structs.replace(summary, charset_path=True)
+    program.interpreter = LoadedModule("/lib/ld.so", named)
+    program.modules += [LoadedModule("/bin/env", summary), program.interpreter]
+    program.modules.append(LoadedModule("/lib/libc.so.6", named))
+    assert not condition_holds("charset-path", program)
+    program.modules.append(LoadedModule("/lib/libone.so", named))
+    assert condition_holds("charset-path", program)
 
 
 def test_preloaded_files_count(tmp_path: Path) -> None:

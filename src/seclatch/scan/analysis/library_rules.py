@@ -60,13 +60,14 @@ class LibraryRule:
     with a value of `values`. `unless` names conditions of the root directory or of how the program
     is linked that lift the rule (`rule_conditions`). `own`: (name, function, callee): lifted by a
     reference to the name if the library's function of that name calls the callee itself; older
-    versions do. With none of these, never. `guards` are the other functions of the library that
-    can reach it, for which the reason holds. `imports` are functions of other libraries that it is
-    held back from, if it refers to each in one place only (in as many as `places`); references
-    among modules of its `family` (sonames) lift nothing. With `anywhere` it is held back from them
-    wherever it refers to them, if it exports `exports`, unless the condition holds when it is
-    loaded. `kernel`: the calls are for those before this version; from it on `values` lift
-    nothing, and before it, where there are none, the kernel itself does.
+    versions do. With none of these, never. `guards` are the other functions of the library that can
+    reach it, for which the reason holds. `imports` are functions of other libraries that it is held
+    back from, if it refers to each in one place only (in as many as `places`); references among
+    modules of its `family` (sonames) lift nothing. `makes`: calls that lift it where code outside
+    of the C library and its family makes them itself, or one whose number is unknown. With
+    `anywhere` it is held back from them wherever it refers to them, if it exports `exports`, unless
+    the condition holds when it is loaded. `kernel`: the calls are for those before this version;
+    from it on `values` lift nothing, and before it, where there are none, the kernel itself does.
     """
 
     name: str
@@ -86,6 +87,7 @@ class LibraryRule:
     anywhere: bool = False
     exports: str = ""
     places: int = 1
+    makes: frozenset[str] = frozenset()
 
     def is_about(self, name: str, machine: int) -> bool:
         """Return whether it is about a library of this soname."""
@@ -215,6 +217,7 @@ def _parse_rule(row: dict[str, Any]) -> LibraryRule:
         anywhere=row.get("anywhere", False),
         exports=row.get("exports", ""),
         places=row.get("places", 1),
+        makes=frozenset(row.get("makes", "").split()),
     )
 
 

@@ -56,6 +56,7 @@ class ProgramFinder:
         self.found = FoundPrograms()
         self._read: set[str] = set()
         self._loading: dict[tuple[str, str], None] = {}
+        self._deciding: dict[str, None] = {}
 
     def targets(self) -> list[ScanTarget]:
         """Return the programs, each with the libraries that any script preloads.
@@ -73,6 +74,7 @@ class ProgramFinder:
         ]
 
     def _preload_all(self, target: ScanTarget) -> ScanTarget:
+        """Set the variables of scripts in a target's environment."""
         unknown = list(target.unknown)
         for name, value in self._loading:
             if name == shell_words.PLACES:
@@ -81,6 +83,8 @@ class ProgramFinder:
                 target = _append_variable(target, name, [value])
             else:
                 unknown.append(f"{value} ({name} in a script)")
+        for name in self._deciding:
+            target = _append_variable(target, name, [])
         return replace(target, unknown=tuple(unknown))
 
     def follow(self, words: Iterable[str], because: str, depth: int = 0) -> None:
@@ -157,6 +161,8 @@ class ProgramFinder:
         name = posixpath.basename(path)
         if not words or not exec_wrappers.is_wrapper(name):
             return
+        text = "\n".join(words)  # env NAME=VALUE PROGRAM
+        self._deciding.update(dict.fromkeys(shell_words.find_deciding_variables(text)))
         found = False
         for position, sure in exec_wrappers.find_program_places(name, words):
             if self._lookup(words[position]) is not None:
@@ -199,6 +205,8 @@ class ProgramFinder:
         if not line or not shell_words.SHELL.fullmatch(posixpath.basename(line[0])):
             given = [real] if line else []
             self.follow([*line, *given], f"interpreter of {real}", depth + 1)
+            text = data[:_SCRIPT].decode("utf-8", "surrogateescape")
+            self._deciding.update(dict.fromkeys(shell_words.find_deciding_variables(text)))
             self._note(f"what {real} runs cannot be seen: it is no shell script")
             return
         self.follow(line, f"interpreter of {real}", depth + 1)
@@ -235,6 +243,7 @@ class ProgramFinder:
         """Look up every word of a shell script that names a program: more than it runs, surely."""
         places: dict[str, str | None] = {}
         decoded = text.decode("utf-8", "surrogateescape")
+        self._deciding.update(dict.fromkeys(shell_words.find_deciding_variables(decoded)))
         self._loading.update(dict.fromkeys(shell_words.find_loader_variables(decoded)))
         for line in shell_words.split_lines(decoded):
             for position, word in enumerate(line):

@@ -1,4 +1,7 @@
-"""Words of shells and their scripts: commands, and variables of the loader that they set."""
+"""Words of shells and their scripts: commands, and variables of the loader that they set.
+
+And of the C library, which finds modules for character sets by $GCONV_PATH.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,11 @@ _WORD = re.compile(r"[A-Za-z0-9_./+-]+")
 _COMMENT = re.compile(r"""^((?:[^"'`]*\s)?)#.*""")
 """Not behind a quote: it may be within one, and commands follow."""
 _SET = re.compile(
-    r"""\b(LD_PRELOAD|LD_AUDIT|LD_LIBRARY_PATH)=("[^"\n]*"|'[^'\n]*'|\$\([^)\n]*\)|[^\s;&|"']*)"""
+    r"""\b(LD_PRELOAD|LD_AUDIT|LD_LIBRARY_PATH|GCONV_PATH)=("[^"\n]*"|'[^'\n]*'|\$\([^)\n]*\)|[^\s;&|"']*)"""
 )
 PLACES = "LD_LIBRARY_PATH"
+_DECIDING = ("GCONV_PATH", "GLIBC_TUNABLES", "SYSTEMD_LOG_TARGET")
+"""Variables on which library rules depend (`rule_conditions`)."""
 _OPTIONS = {"--preload": "LD_PRELOAD", "--audit": "LD_AUDIT", "--library-path": PLACES}
 """The loader's own options, and the variables that they replace (ld.so(8))."""
 _OTHERS = {"--argv0", "--inhibit-rpath", "--glibc-hwcaps-prepend", "--glibc-hwcaps-mask"}
@@ -56,6 +61,11 @@ def find_loader_variables(text: str) -> Iterator[tuple[str, str]]:
             value = re.sub(rf"\$({name}\b|{{{name}\b[^}}]*}})", "", value)
             parts = [value] if "(" in value or "`" in value else re.split(r"[\s:]", value)
             yield from ((name, part) for part in parts if part)
+
+
+def find_deciding_variables(text: str) -> list[str]:
+    """Return the variables that a text names, set or not, and on which library rules depend."""
+    return [name for name in _DECIDING if name in text]
 
 
 def is_literal(value: str) -> bool:

@@ -15,6 +15,7 @@ from seclatch.scan.ld.feature_imports import find_withheld_imports
 from seclatch.scan.ld.library_search import LoadedModule
 from seclatch.scan.ld.linker import LinkedProgram
 from seclatch.scan.ld.symbol_binding import SymbolBinding
+from seclatch.scan.reach.own_calls import UNKNOWN
 from seclatch.scan.reach.rule_conditions import condition_holds
 from seclatch.scan.reach.rule_state import RuleState
 
@@ -306,6 +307,7 @@ class ReachabilityWalk:
     def _add_unresolved(self, module: int, function: int, why: str) -> None:
         start = self.program.modules[module].summary.starts[function]
         self.reached.unresolved.add((module, function, start, why))
+        self._follow_lifted(self.rule_state.make(module, {UNKNOWN}))
 
     def _reach(self, node: Node, origin: Origin) -> None:
         if node in self.reached.origins:

@@ -39,8 +39,15 @@ def _has_name_cache(program: LinkedProgram) -> bool:
 
 
 def _has_charset_path(program: LinkedProgram) -> bool:
-    """Return whether modules for character sets are looked for elsewhere than in one directory."""
-    return "GCONV_PATH" in program.environment
+    """Return whether modules for character sets may be looked for elsewhere than in one directory.
+
+    The C library reads the variable at the first conversion: the program may have set it. What sets
+    it has its name, unless that is input, or is put together. The C library and the loader, which
+    drops it for programs with further rights, have it in any case.
+    """
+    own = (program.interpreter, next((m for m in program.modules if m.name == _LIBC), None))
+    named = (module.summary.charset_path for module in program.modules if module not in own)
+    return "GCONV_PATH" in program.environment or any(named)
 
 
 def _lacks_charset_cache(program: LinkedProgram) -> bool:

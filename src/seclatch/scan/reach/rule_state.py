@@ -10,6 +10,7 @@ from seclatch.scan.analysis.library_rules import LibraryRule, load_rules
 from seclatch.scan.analysis.text_arguments import ANY
 from seclatch.scan.ld.library_search import LoadedModule
 from seclatch.scan.ld.linker import LinkedProgram
+from seclatch.scan.reach import own_calls
 from seclatch.scan.reach.rule_conditions import condition_holds
 
 _LIBC = "libc.so.6"
@@ -28,6 +29,8 @@ class RuleState:
             rule for rule in load_rules().rules if rule.functions or rule.imports or rule.family
         ]
         self._families = [rule for rule in self._held if rule.family]
+        self._makers = [rule for rule in load_rules().rules if rule.makes]
+        self._own_calls: list[dict[int, set[str]]] = []
         self._open: set[str] = set()
 
     def prepare(self, module: LoadedModule) -> None:
@@ -37,6 +40,8 @@ class RuleState:
             calls[function].append((name, constant))
         self._calls.append(calls)
         self._told.append({name for _, name, _ in module.summary.arguments})
+        watched = {name for rule in self._makers for name in rule.makes}
+        self._own_calls.append(own_calls.find_own_calls(module, watched))
 
     def ask(self, index: int, name: str, *, called: bool = True) -> list[LibraryRule]:
         """Note a reference to another module's name; return the rules that this lifts.
@@ -44,7 +49,7 @@ class RuleState:
         Not `called`: the name is looked up, and called with unknown arguments.
         """
         module = self._program.modules[index]
-        if module is self._program.interpreter or module.name == _LIBC:
+        if self._is_internal(module):
             return []  # references of the C library to the loader are internal
         held = self._families if name in self.asked else self._held
         found = self._opened(
@@ -60,7 +65,22 @@ class RuleState:
     def enter(self, index: int, function: int) -> list[LibraryRule]:
         """Note that a function is reached; return the rules that its constant arguments lift."""
         calls = self._calls[index].get(function, ())
-        return [rule for name, constant in calls for rule in self._call(name, constant)]
+        found = [rule for name, constant in calls for rule in self._call(name, constant)]
+        made = self._own_calls[index].get(function)
+        return found + self.make(index, made) if made else found
+
+    def make(self, index: int, made: set[str]) -> list[LibraryRule]:
+        """Note calls that a module makes itself; return the rules that this lifts."""
+        module = self._program.modules[index]
+        if self._is_internal(module):
+            return []
+        return self._opened(
+            lambda rule: own_calls.meets(rule.makes, made) and not _is_in_family(rule, module),
+            self._makers,
+        )
+
+    def _is_internal(self, module: LoadedModule) -> bool:
+        return module is self._program.interpreter or module.name == _LIBC
 
     def _call(self, name: str, constant: int) -> list[LibraryRule]:
         if (name, constant) in self._constants:
@@ -89,7 +109,8 @@ class RuleState:
 
     def is_open(self, rule: LibraryRule, module: LoadedModule) -> bool:
         """Return whether a library makes the calls of a rule, after all code was followed."""
-        if rule.name in self._open if rule.family else self._is_asked(rule):
+        opened = (rule.family or rule.makes) and rule.name in self._open
+        if opened or (not rule.family and self._is_asked(rule)):
             return True
         new = bool(rule.kernel[0]) and self._program.kernel >= rule.kernel
         if not new and any(_has_value(rule, *constant) for constant in self._constants):

@@ -28,6 +28,9 @@ from seclatch.scan.summary import call_sites
 _PASSES = 64
 """Compiled code converges in two to five."""
 
+_CHARSET_PATH = b"GCONV_PA"
+"""A text on the stack may be in the code, eight bytes an instruction."""
+
 Row = tuple[str, bool, int, bool]
 
 
@@ -41,7 +44,7 @@ class FileSummary(msgspec.Struct, array_like=True):
     objects that hold a pointer to syscall(2), `followed` those whose pointers to wrappers are
     followed to their calls; `threads` those that are copied for each thread.
     `services` are a static program's built-in name services; None: it uses none, or is not static.
-    `taken` are functions whose address code takes.
+    `taken` are functions whose address code takes. `charset_path`: the file names $GCONV_PATH.
     """
 
     identity: str
@@ -87,6 +90,7 @@ class FileSummary(msgspec.Struct, array_like=True):
     services: list[str] | None
     go: bool
     taken: list[int]
+    charset_path: bool
 
     def function(self, address: int) -> int:
         """Return the function at an address, or -1."""
@@ -183,6 +187,7 @@ def summarize_file(data: bytes) -> FileSummary:
         services=static_glibc.find_builtin_services(elf),
         go=found.go,
         taken=reached.taken,
+        charset_path=_CHARSET_PATH in data,
     )
 
 
