@@ -128,7 +128,8 @@ MAY_IMPORT = {
     ),
     "diagnose.evidence": (
         "model model.profile system runtime scan.image profile.parse profile.export recording "
-        "recording.trace recording.attribution recording.backends.bpf"
+        "recording.trace recording.attribution recording.backends.bpf "
+        "diagnose.confirm.client_command"
     ),
     "diagnose.denials": (
         "model model.profile filter.classic_bpf apply process profile.parse profile.compile "

@@ -13,7 +13,9 @@ from seclatch.diagnose.evidence.command_line import (
     with_capability,
     with_latch,
     with_no_new_privs,
+    with_profile,
 )
+from seclatch.diagnose.evidence.image_build import builds_image, takes_step_options
 
 FRONT = "/usr/local/lib/seclatch/containerd/runc"
 
@@ -93,3 +95,86 @@ def test_engine_s_own_profile(command: str, own: bool, made: bool) -> None:
     assert has_own_profile(words) == own
     assert bool(with_capability(words, "CAP_BPF")) == made
     assert bool(name_profile(words)) == made
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "docker build .",
+        "sudo docker build --tag x .",
+        "docker -H unix:///s build .",
+        "docker -D --context build build .",
+        "docker -Dc run build .",
+        "docker image build .",
+        "docker builder build .",
+        "docker buildx build --load .",
+        "docker buildx --builder run bake",
+        "docker buildx b .",
+        "docker compose build app",
+        "docker compose --file a.yaml -p run --dry-run build",
+        "nerdctl --namespace run build .",
+        "/usr/bin/podman build .",
+        "podman --log-level debug image build .",
+        "podman buildx build .",
+        "buildah bud -t docker .",
+        "buildah --root run build .",
+    ],
+)
+def test_a_build(command: str) -> None:
+    assert builds_image(command.split())
+    assert name_profile(command.split()) == "the builder's own profile"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "docker run --rm node npm run build",
+        "docker run build",
+        "docker --context build run x",
+        "docker -H build ps",
+        "docker exec c make build",
+        "docker compose run app build",
+        "docker compose --profile build up",
+        "docker container run x build",
+        "docker image ls build",
+        "docker buildx inspect build",
+        "docker buildx --builder build ls",
+        "docker",
+        "docker --context",
+        "docker compose",
+        "podman run docker build .",
+        "podman exec c buildah bud",
+        "buildah run c build",
+        "buildah image build",
+        "ctr run x y docker build .",
+        "seclatch run -- docker build .",
+        "runc run x docker build",
+        "make build",
+        "bake",
+    ],
+)
+def test_no_build(command: str) -> None:
+    assert not builds_image(command.split())
+    assert name_profile(command.split()) != "the builder's own profile"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("podman build .", "podman build {} ."),
+        ("buildah --root run bud .", "buildah --root run bud {} ."),
+        ("podman image build .", "podman image build {} ."),
+    ],
+)
+def test_podman_and_buildah_take_options_for_the_steps(before: str, after: str) -> None:
+    words = before.split()
+    profiled = after.format("--security-opt seccomp=f.json")
+    assert takes_step_options(words)
+    assert shlex.join(with_profile(words, "f.json")) == profiled
+    assert shlex.join(with_profile(profiled.split(), "f.json")) == profiled
+    assert shlex.join(with_capability(words, "CAP_BPF")) == after.format("--cap-add BPF")
+
+
+@pytest.mark.parametrize("command", ["docker build .", "podman compose build", "podman run x"])
+def test_no_options_for_steps(command: str) -> None:
+    assert not takes_step_options(command.split())

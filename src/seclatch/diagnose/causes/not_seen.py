@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
-from seclatch.diagnose.evidence.command_line import builds_image
+from seclatch.diagnose.evidence.image_build import builds_image
 from seclatch.diagnose.evidence.run_evidence import StderrLine
 from seclatch.diagnose.evidence.unseen_engine import find_client_of_unseen
 from seclatch.model.stage import Stage

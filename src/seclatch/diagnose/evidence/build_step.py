@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from seclatch.diagnose.evidence.command_line import builds_image
+from seclatch.diagnose.evidence.image_build import builds_image
 from seclatch.diagnose.evidence.run_evidence import RunEvidence, has_failed, read_exit_code
 from seclatch.diagnose.evidence.stages_by_name import assign_by_name
 from seclatch.recording.attribution.attribution import (

@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from seclatch.diagnose.evidence.container_bundles import find_option_values
+from seclatch.diagnose.evidence.image_build import (
+    builds_image,
+    takes_step_options,
+    with_step_option,
+)
 
 _INSTALL_DIRECTORY = "/usr/local/lib/seclatch"
 _ENGINES = {"docker": "docker", "podman": "podman", "nerdctl": "containerd", "ctr": "containerd"}
@@ -24,7 +29,6 @@ _OTHER_VERBS = (
     "play",
 )
 _WITH_PROFILE = ("docker", "podman", "nerdctl")
-_BUILDS = ("build", "buildx", "bake")
 _DEFAULT_NAMES = ("", "builtin")
 # The options by which clients take a profile.
 _PROFILE_OPTIONS = {
@@ -83,6 +87,8 @@ def with_no_new_privs(command: Sequence[str]) -> list[str]:
 
 def with_capability(command: Sequence[str], name: str) -> list[str]:
     """Return the command with one more capability; [] if it is not known how."""
+    if takes_step_options(command):
+        return with_step_option(command, "--cap-add", name.removeprefix("CAP_"))
     words = list(command)
     at, client = find_client(words)
     verb = _find_verb(words, at)
@@ -99,7 +105,8 @@ def with_profile(command: Sequence[str], file: str) -> list[str]:
     if client == "seclatch":
         return _set_option(words, at + 2, "--profile", file)
     verb = _find_verb(words, at)
-    if verb < 0 or client not in _WITH_PROFILE:
+    of_steps = takes_step_options(command)
+    if not of_steps and (verb < 0 or client not in _WITH_PROFILE):
         return []
     value = f"seccomp={file}"
     for index in range(at + 1, len(words)):
@@ -107,6 +114,8 @@ def with_profile(command: Sequence[str], file: str) -> list[str]:
             return [*words[:index], value, *words[index + 1 :]]
         if words[index].startswith("--security-opt=seccomp="):
             return [*words[:index], f"--security-opt={value}", *words[index + 1 :]]
+    if of_steps:
+        return with_step_option(words, "--security-opt", value)
     return [*words[: verb + 1], "--security-opt", value, *words[verb + 1 :]]
 
 
@@ -115,12 +124,6 @@ def name_own_profile(command: Sequence[str]) -> str:
     if not has_own_profile(command):
         return ""
     return "podman-default" if find_client(command)[1] == "podman" else "docker-default"
-
-
-def builds_image(command: Sequence[str]) -> bool:
-    """Return whether a command line has an engine's client build an image."""
-    at, client = find_client(command)
-    return client in ("docker", "nerdctl") and any(word in _BUILDS for word in command[at + 1 :])
 
 
 def has_own_profile(command: Sequence[str]) -> bool:

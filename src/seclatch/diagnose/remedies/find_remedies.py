@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from seclatch.diagnose.causes.diagnosed_run import FoundCause
 from seclatch.diagnose.denials.list_denials import DenialCase
 from seclatch.diagnose.evidence.command_line import (
-    builds_image,
     given_bundle,
     given_profile,
     has_own_profile,
@@ -16,6 +15,7 @@ from seclatch.diagnose.evidence.command_line import (
     with_latch,
     with_no_new_privs,
 )
+from seclatch.diagnose.evidence.image_build import builds_image, takes_step_options
 from seclatch.diagnose.remedies.profile_fix import ProfileFixer
 from seclatch.diagnose.remedies.required_capabilities import find_options, find_taken
 from seclatch.diagnose.remedies.rule_place import find_listener
@@ -40,7 +40,7 @@ def find_remedies(
     fixer: ProfileFixer | None = None,
 ) -> list[Remedy]:
     """Return the remedies, the one that opens least first."""
-    if builds_image(command):
+    if builds_image(command) and not takes_step_options(command):
         return list(_for_build_step(found))
     if found.cause == "profile-refused":
         return list(_for_refused_profile(found, command))

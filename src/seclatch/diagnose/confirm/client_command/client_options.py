@@ -7,10 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 _HELP = "h help v version"
+# By client, or by a group of a client's verbs that has options of its own.
 _FLAGS_TEXT: Mapping[str, str] = {
     "docker": f"{_HELP} D debug tls tlsverify",
     "podman": f"{_HELP} r remote syslog noout trace transient-store",
     "nerdctl": f"{_HELP} debug debug-full experimental insecure-registry",
+    "buildah": _HELP,
+    "buildx": f"{_HELP} D debug",
+    "builder": f"{_HELP} D debug",
+    "compose": f"{_HELP} all-resources compatibility dry-run verbose",
     "ctr": f"{_HELP} debug",
     "runc": f"{_HELP} debug systemd-cgroup",
     "crun": "help V version debug systemd-cgroup",
