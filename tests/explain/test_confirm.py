@@ -194,7 +194,7 @@ def test_a_command_that_is_not_run_again(tmp_path: Path) -> None:
 def test_a_run_that_goes_on_is_ended_with_its_container(bundle: Make) -> None:
     made = bundle(["/bin/sleep", "1000"], seccomp=None)
     stop = CRUN.argv("delete", "--force", made.id)
-    limit, began = RunLimit(0.5, stop), time.monotonic()
+    limit, began = RunLimit(0.5, [stop]), time.monotonic()
     options = RecordOptions(watch=limit.watch, query_images=False)
     evidence, _ = observe_command(tuple(CRUN.argv("run", "--bundle", made.path, made.id)), options)
     limit.clean()

@@ -23,7 +23,8 @@ _OUTWARD_TEXT = """
 """
 _OUTWARD = frozenset(_OUTWARD_TEXT.split())
 _UNLOGGED = ("--network", "none", "--pull", "never", "--log-driver", "none")
-_AT_ONCE = {"podman": ("--time", "0")}  # which else waits ten seconds for the program's own end
+# `podman rm --force` waits ten seconds for the program's own end; its --time is since Podman 4.0.
+_KILLED_FIRST = ("podman",)
 _ISOLATING = {"docker": _UNLOGGED, "podman": _UNLOGGED, "nerdctl": _UNLOGGED[:4]}
 
 
@@ -61,8 +62,10 @@ def plan_engine(
             added += ["--security-opt", f"seccomp={write_profile(folder, profile)}"]
         kept = [word for one in (given if profile is None else unprofiled) for word in one.words]
         # Removed by force it would leave its volumes, those without a name, too.
-        remove = ("rm", "--force", *_AT_ONCE.get(client.name, ()), "--volumes", name)
-        stop = (*client.words, *client.options, *remove)
+        verbs = [("rm", "--force", "--volumes", name)]
+        if client.name in _KILLED_FIRST:
+            verbs.insert(0, ("kill", "--signal", "KILL", name))
+        stop = tuple((*client.words, *client.options, *verb) for verb in verbs)
         return SecondRun((*client.before, *added, *kept, *rest), stop)
 
     interactive = any(option.name == "interactive" and option.is_set for option in options)

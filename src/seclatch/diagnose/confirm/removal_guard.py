@@ -105,10 +105,9 @@ def _remove_late(second: SecondRun) -> None:
 
 
 def _call_all(second: SecondRun) -> None:
-    for words in (second.stop, *second.removal):
-        if words:
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                subprocess.run(words, check=False, timeout=_CLIENT_SECONDS)
+    for words in (*second.stop, *second.removal):
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(words, check=False, timeout=_CLIENT_SECONDS)
 
 
 def _signal(client: int, number: signal.Signals) -> None:

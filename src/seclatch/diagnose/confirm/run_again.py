@@ -129,7 +129,7 @@ def _plan_ctr(
         stop = (*client, "task", "kill", "--signal", "SIGKILL", name)
         removal = ((*client, "task", "delete", "--force", name), (*client, "container", "rm", name))
         words = (*before, *added, *_words(given), rest[0], name, *rest[2:])
-        return SecondRun(words, stop, removal)
+        return SecondRun(words, (stop,), removal)
 
     return RunAgain("ctr", make, takes_input=True)
 

@@ -18,11 +18,12 @@ _PATIENCE = 10.0
 
 
 class RunLimit:
-    """Ends a run after some seconds; `stop`: the engine's command for that."""
+    """Ends a run after some seconds; `stop`: the engine's commands for that, in their order."""
 
-    def __init__(self, seconds: float, stop: Sequence[str]) -> None:
+    def __init__(self, seconds: float, stop: Sequence[Sequence[str]]) -> None:
         self._end = time.monotonic() + seconds
         self._stop = stop
+        self._due: list[Sequence[str]] = []
         self._asked: subprocess.Popen[bytes] | None = None
         self._killer = ProcessKiller()
         self.exceeded = False
@@ -35,8 +36,8 @@ class RunLimit:
             return
         if not self.exceeded:
             self.exceeded = True
-            if self._stop:
-                self._ask()
+            self._due = list(self._stop)
+        self._ask()
         if not self._stop:
             self._kill(trace, contained=now < self._end + _PATIENCE)
         elif now > self._end + _PATIENCE:
@@ -49,23 +50,27 @@ class RunLimit:
 
     def clean(self) -> None:
         """Remove the container that an interrupted or endless run may have left."""
-        if (self.exceeded or self.interrupted) and self._stop:
+        if (self.exceeded or self.interrupted) and not self._due and not self._is_asking():
+            self._due = list(self._stop)
+        end = time.monotonic() + _PATIENCE
+        while self._due or self._asked:
             self._ask()
-        if self._asked:
-            try:
-                self._asked.wait(_PATIENCE)
-            except subprocess.TimeoutExpired:
-                self._asked.kill()
-                self._asked.wait()
+            if self._asked and not _wait(self._asked, end):
+                self._due = []
+            self._asked = None
         self._killer.close()
 
+    def _is_asking(self) -> bool:
+        return self._asked is not None and self._asked.poll() is None
+
     def _ask(self) -> None:
-        if self._asked and self._asked.poll() is None:
+        """Start the next command that is due, once the one before has ended."""
+        if not self._due or self._is_asking():
             return
         null = subprocess.DEVNULL
         with contextlib.suppress(OSError):
             self._asked = subprocess.Popen(
-                self._stop,
+                self._due.pop(0),
                 stdin=null,
                 stdout=null,
                 stderr=null,
@@ -83,6 +88,17 @@ class RunLimit:
             number for number in numbers if _read_namespace(trace.processes[number].pid) != own
         }
         self._killer.kill(trace, inside if contained and inside else numbers)
+
+
+def _wait(asked: subprocess.Popen[bytes], end: float) -> bool:
+    """Wait for an engine's client; kill it, and return False, if it goes on until then."""
+    try:
+        asked.wait(max(0.0, end - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        asked.kill()
+        asked.wait()
+        return False
+    return True
 
 
 def _unblock_signals() -> None:

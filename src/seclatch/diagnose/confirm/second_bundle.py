@@ -69,7 +69,7 @@ def plan_runtime(
         folder.chmod(0o711)  # the root user of a user namespace has another uid here
         command = (*words, "run", *given, "--bundle", str(folder), name)
         stop = (*words, "delete", "--force", name)
-        return SecondRun(command, stop, prepare=prepare or (lambda: None))
+        return SecondRun(command, (stop,), prepare=prepare or (lambda: None))
 
     shared = (
         None

@@ -24,12 +24,13 @@ class NothingToConfirmError(CannotRunAgainError):
 class SecondRun:
     """A command that runs the same program again.
 
-    `stop`: what ends and removes its container; `removal`: what removes the rest of it where its
-    client was killed, too. `prepare` is called in its process before the exec.
+    `stop`: the commands that end and remove its container, one after the other, whether or not the
+    one before succeeds; `removal`: what removes the rest of it where its client was killed, too.
+    `prepare` is called in its process before the exec.
     """
 
     words: tuple[str, ...]
-    stop: tuple[str, ...] = ()
+    stop: tuple[tuple[str, ...], ...] = ()
     removal: tuple[tuple[str, ...], ...] = ()
     prepare: Callable[[], None] = lambda: None
 
