@@ -32,12 +32,15 @@ case " $* " in
 " rm "*) [ -e "$0.killed" ] || exit 1; : >"$0.removed" ;;
 esac
 """
+# An open file above the limit on their number: closing them up to this limit leaves it open.
 GUARDED = """
-import signal, subprocess, sys
+import os, resource, signal, subprocess, sys
 from pathlib import Path
 from seclatch.diagnose.confirm.removal_guard import guard_removal
 from seclatch.diagnose.confirm.run_again import plan_run_again
 folder = Path(sys.argv[2])
+os.dup2(0, 900)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 second = plan_run_again([sys.argv[1], "run", "x"]).make("1", folder, None)
 with guard_removal(second, folder) as guarded:
     subprocess.Popen(guarded.words, preexec_fn=guarded.prepare)
@@ -86,13 +89,19 @@ def test_an_interrupted_run_is_removed_by_an_old_podman(podman: Path) -> None:
     assert read_calls(podman) == ["kill", "rm"]
 
 
-def test_a_guard_removes_by_an_old_podman(podman: Path, tmp_path: Path) -> None:
+def test_a_guard_removes_by_an_old_podman_and_keeps_no_file_open(
+    podman: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     words = [sys.executable, "-c", GUARDED, str(podman), str(folder)]
     with subprocess.Popen(words, stdin=subprocess.DEVNULL) as explain:
         try:
             wait_until(Path(f"{podman}.calls").exists, "the client")
+            children = Path(f"/proc/{explain.pid}/task/{explain.pid}/children").read_text()
+            guard = min(map(int, children.split()))  # made before the client
+            files = Path(f"/proc/{guard}/fd")
+            wait_until(lambda: not Path(files, "900").is_symlink(), "its files to be closed")
         finally:
             explain.send_signal(signal.SIGKILL)
     wait_until(lambda: not folder.exists(), "the removal of the folder, which is the last")

@@ -80,8 +80,12 @@ def _close_files(kept: int) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in range(3):
         os.dup2(nothing, number)
-    os.closerange(3, kept)
-    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+    # Not up to the limit on their number: it may be 2^30 (systemd's infinity).
+    inherited = [int(file.name) for file in Path("/proc/self/fd").iterdir()]
+    for number in inherited:
+        if number > 2 and number != kept:
+            with contextlib.suppress(OSError):  # that of the directory is closed already
+                os.close(number)
 
 
 def _remove(second: SecondRun, client: int) -> None:
