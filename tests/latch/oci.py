@@ -171,7 +171,10 @@ def tracers() -> set[int]:
 
 @contextmanager
 def created(runtime: Runtime, bundle: Bundle) -> Iterator[int]:
-    """Create a container, yield its init's pid, and delete the container in any case."""
+    """Create a container, yield its init's pid, and delete the container in any case.
+
+    Its init is killed first; test_methods.py has runtimes delete a container whose init lives.
+    """
     pid_file = bundle.path / "pid"
     # create's stdio is the container's: use files, since a pipe would stay open until its end
     with (bundle.path / "output").open("wb") as output:

@@ -236,6 +236,39 @@ def test_refuse_accepts_exact_methods_and_nothing_else(
     assert methods(journal) == ["suspend", "hold"]
 
 
+@pytest.mark.parametrize(
+    ("method", "started"),
+    [
+        *((method, False) for method in ("suspend", "hold", "gate", "gate+exact")),
+        ("suspend", True),
+        ("gate", True),
+    ],
+)
+def test_a_runtime_ends_a_live_init_by_delete(
+    latched: Runtime,
+    bundle: MakeBundle,
+    monkeypatch: pytest.MonkeyPatch,
+    journal: Path,
+    method: str,
+    started: bool,
+) -> None:
+    """Also one that is traced still: `created` kills init before, in the other tests."""
+    monkeypatch.setenv("SECLATCH_MODE", "suspend" if method == "suspend" else "gate")
+    made = bundle(["/bin/sleep", "100"], seccomp=DENIALS, no_new_privileges=method == "hold")
+    if method == "gate+exact":
+        keep_admin(made)
+    with (running if started else created)(latched, made) as pid:
+        if started:
+            wait_until(lambda: journal.exists() and journal.read_text().endswith("\n"), "the log")
+            assert methods(journal) == [method]
+        else:
+            assert int(status(pid)["TracerPid"])
+        done = latched("delete", "--force", made.id)
+        assert (done.returncode, done.stderr) == (0, "")
+        wait_until(lambda: not is_alive(pid), "init's end")
+        assert latched("state", made.id).returncode != 0
+
+
 def stop_and_continue(pid: int) -> None:
     os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: status(pid)["State"][0] in "tT", "its stop")
