@@ -48,8 +48,8 @@ def spawn(flags: str = "POSIX_SPAWN_SETSIGMASK", actions: str = "") -> str:
     return SPAWN.replace("FLAGS", flags).replace("ACTIONS", actions)
 
 
-def access(flags: str) -> str:
-    return f'faccessat(AT_FDCWD, "/etc", R_OK, {flags});'
+def access(flags: str, mode: str = "R_OK") -> str:
+    return f'faccessat(AT_FDCWD, "/etc", {mode}, {flags});'
 
 
 THREAD = """
@@ -121,9 +121,11 @@ CASES = {
     "effective-users": Case("setresuid", spawn("POSIX_SPAWN_RESETIDS"), spawn()),
     "real-user": Case("getuid", access("AT_SYMLINK_NOFOLLOW"), access("AT_EACCESS")),
     "effective-user": Case("geteuid", access("AT_EACCESS"), access("AT_SYMLINK_NOFOLLOW")),
-    "real-group": Case("getgid", access("AT_SYMLINK_NOFOLLOW"), REALPATH),
-    "effective-group": Case("getegid", access("AT_EACCESS"), REALPATH),
-    "groups": Case("getgroups", access("AT_EACCESS"), REALPATH + access("0")),
+    "real-group": Case(
+        "getgid", access("AT_SYMLINK_NOFOLLOW"), access("AT_SYMLINK_NOFOLLOW", "F_OK")
+    ),
+    "effective-group": Case("getegid", access("AT_EACCESS"), access("AT_EACCESS", "F_OK")),
+    "groups": Case("getgroups", access("AT_EACCESS"), REALPATH + access("0x300", "F_OK")),
     "directories": Case(
         "chdir", spawn(actions='posix_spawn_file_actions_addchdir_np(&f, "/")'), spawn()
     ),

@@ -108,6 +108,29 @@ def test_access_on_kernels_without_faccessat2(
     assert (asked <= found) is (flags == "AT_SYMLINK_NOFOLLOW")
 
 
+ACCESSES = {
+    "existence": ('faccessat(0, "/etc", F_OK, AT_EACCESS);', False),
+    "a mode": ('faccessat(0, "/etc", X_OK, AT_EACCESS);', True),
+    "an unknown mode": ('faccessat(0, "/etc", getpid(), AT_EACCESS);', True),
+    "unknown flags": ('faccessat(0, "/etc", F_OK, getpid());', False),
+    "two calls": (
+        'faccessat(0, "/etc", F_OK, AT_EACCESS); faccessat(0, "/etc", W_OK, AT_EACCESS);',
+        True,
+    ),
+    "a pointer": ('int (*f)() = faccessat; asm("" : "+r"(f)); f(0, "/etc", F_OK, 0);', True),
+    "a name": ('((int (*)())dlsym(0, "faccessat"))(0, "/etc", F_OK, 0);', True),
+}
+
+
+@pytest.mark.parametrize("how", ACCESSES)
+def test_access_depends_on_the_mode_and_the_flags(
+    how: str, cache: SummaryCache, tmp_path: Path
+) -> None:
+    body, expected = ACCESSES[how]
+    found = names(build(body, (), tmp_path / "p"), cache, {})
+    assert ("getgroups" in found) is expected
+
+
 @pytest.mark.parametrize("rule", [name for name, case in NEVER.items() if case.call])
 def test_a_rule_that_is_never_lifted_holds_something_back(
     rule: str, cache: SummaryCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -31,7 +31,8 @@ class ArgumentCondition:
 
     It holds if one of `functions` is called with a constant of `among`, or one that is not of
     `other_than`, or one that has one of `bits`, or with an unknown value, as its `argument` (from
-    0). `text`: the argument is a text, and the constants are kinds (`text_arguments`).
+    0). `text`: the argument is a text, and the constants are kinds (`text_arguments`). `also`: a
+    second argument must meet a condition of its own, in this call or another.
     """
 
     functions: frozenset[str]
@@ -40,6 +41,7 @@ class ArgumentCondition:
     bits: int = 0
     other_than: frozenset[int] | None = None
     text: bool = False
+    also: ArgumentCondition | None = None
 
     def opens(self, name: str, constant: int) -> bool:
         """Return whether a call with this constant (or ANY) meets the condition."""
@@ -138,7 +140,8 @@ class LibraryRules:
     """All rules, known sites, and names that the loader looks up, which are roots.
 
     `arguments`: the functions on whose argument of that position (from 0) rules depend, `texts`
-    those whose argument is a text; `endless`: those that never return.
+    those whose argument is a text, `second` further arguments by `name_second`; `endless`: those
+    that never return.
     """
 
     rules: tuple[LibraryRule, ...]
@@ -146,6 +149,7 @@ class LibraryRules:
     by_name: dict[str, str]
     arguments: dict[str, int]
     texts: frozenset[str]
+    second: dict[str, int]
     endless: re.Pattern[str]
 
 
@@ -188,6 +192,13 @@ def load_rules() -> LibraryRules:
             if value.text
             for name in value.functions
         ),
+        second={
+            name: value.also.argument
+            for rule in rules
+            for value in rule.values
+            if value.also
+            for name in value.functions
+        },
         endless=re.compile("|".join(row["functions"] for row in rows["endless"])),
     )
 
@@ -221,6 +232,11 @@ def _parse_rule(row: dict[str, Any]) -> LibraryRule:
     )
 
 
+def name_second(function: str) -> str:
+    """Return the name under which constants of a function's second such argument are kept."""
+    return f"{function} (second)"
+
+
 def _parse_known(row: dict[str, Any]) -> KnownSites:
     return KnownSites(
         re.compile(row["library"]),
@@ -248,4 +264,7 @@ def _value(row: dict[str, Any]) -> ArgumentCondition:
         row.get("bits", 0),
         frozenset(row["other_than"]) if "other_than" in row else None,
         "texts" in row,
+        _value({"functions": map(name_second, row["functions"]), **row["also"]})
+        if "also" in row
+        else None,
     )

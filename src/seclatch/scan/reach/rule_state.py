@@ -6,7 +6,12 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 
-from seclatch.scan.analysis.library_rules import LibraryRule, load_rules
+from seclatch.scan.analysis.library_rules import (
+    ArgumentCondition,
+    LibraryRule,
+    load_rules,
+    name_second,
+)
 from seclatch.scan.analysis.text_arguments import ANY
 from seclatch.scan.ld.library_search import LoadedModule
 from seclatch.scan.ld.linker import LinkedProgram
@@ -56,10 +61,10 @@ class RuleState:
             lambda rule: _matches_name(rule, name) and not _is_in_family(rule, module), held
         )
         self.asked.add(name)
-        if name in load_rules().arguments:
-            stored = (name, ANY) in self._calls[index].get(-1, ())
-            if not called or stored or name not in self._told[index]:
-                found += self._call(name, ANY)
+        for key in (name, name_second(name)) if name in load_rules().arguments else ():
+            stored = (key, ANY) in self._calls[index].get(-1, ())
+            if not called or stored or key not in self._told[index]:
+                found += self._call(key, ANY)
         return found
 
     def enter(self, index: int, function: int) -> list[LibraryRule]:
@@ -86,7 +91,7 @@ class RuleState:
         if (name, constant) in self._constants:
             return []
         self._constants.add((name, constant))
-        return self._opened(lambda rule: _has_value(rule, name, constant))
+        return self._opened(self._has_values)
 
     def _opened(
         self, opens: Callable[[LibraryRule], bool], held: list[LibraryRule] | None = None
@@ -107,13 +112,23 @@ class RuleState:
     def _is_asked(self, rule: LibraryRule) -> bool:
         return any(_matches_name(rule, name) for name in self.asked)
 
+    def _has_values(self, rule: LibraryRule) -> bool:
+        """Return whether the calls so far meet a condition of a rule on arguments."""
+        return any(
+            self._is_met(value) and (value.also is None or self._is_met(value.also))
+            for value in rule.values
+        )
+
+    def _is_met(self, value: ArgumentCondition) -> bool:
+        return any(value.opens(*call) for call in self._constants)
+
     def is_open(self, rule: LibraryRule, module: LoadedModule) -> bool:
         """Return whether a library makes the calls of a rule, after all code was followed."""
         opened = (rule.family or rule.makes) and rule.name in self._open
         if opened or (not rule.family and self._is_asked(rule)):
             return True
         new = bool(rule.kernel[0]) and self._program.kernel >= rule.kernel
-        if not new and any(_has_value(rule, *constant) for constant in self._constants):
+        if not new and self._has_values(rule):
             return True
         if self._opened_by_kernel(rule):
             return True
@@ -131,10 +146,6 @@ def _matches_name(rule: LibraryRule, name: str) -> bool:
 
 def _is_in_family(rule: LibraryRule, module: LoadedModule) -> bool:
     return rule.family is not None and rule.family.fullmatch(module.name) is not None
-
-
-def _has_value(rule: LibraryRule, name: str, constant: int) -> bool:
-    return any(value.opens(name, constant) for value in rule.values)
 
 
 def _find_function(module: LoadedModule, name: str) -> int:

@@ -94,6 +94,9 @@ def find_site_constants(
     texts = {name: wanted[name] for name in library_rules.load_rules().texts}
     constants = {name: wanted[name] for name in wanted.keys() - texts.keys()}
     found = arguments.find_constant_arguments(uses, code, resolver, constants, machine.places)
+    second = library_rules.load_rules().second
+    rows = arguments.find_constant_arguments(uses, code, resolver, second, machine.places)
+    found += [(function, library_rules.name_second(name), value) for function, name, value in rows]
     followed_texts = machine.resolver(resolver.added, texts=True)
     found += arguments.find_constant_arguments(
         uses, code, followed_texts, texts, replace(machine.places, texts=TextReader(code.elf))
