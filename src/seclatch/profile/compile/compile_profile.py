@@ -8,6 +8,7 @@ tests that compare with what live containers hold.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import signal
 import struct
@@ -93,11 +94,13 @@ def _mend(code: bytes, profile: Profile) -> bytes:
     return b"".join(lines)
 
 
+@functools.lru_cache(maxsize=64)
 def _build_bounded(
     profile: Profile, runtime: Runtime, arches: tuple[Arch, ...]
 ) -> tuple[bytes, tuple[str, ...]]:
-    """Build the program in a child with bounds of time and memory.
+    """Build the program in a child with bounds of time and memory; the last ones are kept.
 
+    Checks and comparisons compile one profile several times, and each takes a process.
     libseccomp 2.6.0 does not return from some conditions on one call (seccomp_rule_add(3)); a
     runtime would hang too.
     """
