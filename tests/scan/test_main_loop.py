@@ -48,3 +48,22 @@ def test_a_program_without_that_function_is_as_before(cache: SummaryCache, tmp_p
     assert not found.main_loop and not Scan("x", (found,)).start_calls
     other = ScannedProgram("/y", "x86_64", "", (), found.calls, main_loop="f", loop_calls=())
     assert not Scan("x", (found, other)).start_calls
+
+
+THREADS = """
+#include <pthread.h>
+#include <stdlib.h>
+#define NOINLINE __attribute__((noinline))
+static void *work(void *unused) { return unused; }
+static NOINLINE void start(void) { pthread_t one; pthread_create(&one, 0, work, 0); }
+NOINLINE int main_loop(int n) { void *volatile p = malloc(n); free(p); return p != 0; }
+int main(int n, char **v) { start(); return main_loop(n) + (v == 0); }
+"""
+
+
+def test_what_the_start_makes_possible(cache: SummaryCache, tmp_path: Path) -> None:
+    """free(3) gives memory of threads back by madvise(2), and the start alone makes a thread."""
+    flags = ["-O2", "-rdynamic"]
+    found = scan_built(THREADS, flags, cache, tmp_path, main_loop="main_loop")
+    assert "madvise" in {call.name for call in found.calls}
+    assert "madvise" not in Scan("x", (found,)).start_calls

@@ -2,7 +2,10 @@
 
 Reached are the loop and all functions and data whose address the program has taken anywhere: boot
 code stores handlers that the loop calls. What only the start calls directly is left out, and
-what main() does after the loop. See docs/decisions/0135-scan-from-the-main-loop.md.
+what main() does after the loop. What the start asks libraries for holds in the loop too: its
+threads and its attributes of processes are still there.
+
+See docs/decisions/0135-scan-from-the-main-loop.md.
 """
 
 from __future__ import annotations
@@ -33,7 +36,9 @@ def find_loop_calls(
     if not loop:
         return None
     nodes = (*loop, *_list_taken(program, reached), *_list_data(program, reached))
-    found = collect_numbers(program, ReachabilityWalk(program, nodes).follow())
+    walk = ReachabilityWalk(program, nodes)
+    walk.rule_state.take_over(reached.rule_state)
+    found = collect_numbers(program, walk.follow())
     names = load_syscalls(find_arch(program.modules[0])).names
     return tuple(sorted(names[number] for number in found.sites if number in names))
 

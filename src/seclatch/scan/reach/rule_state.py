@@ -38,6 +38,12 @@ class RuleState:
         self._own_calls: list[dict[int, set[str]]] = []
         self._open: set[str] = set()
 
+    def take_over(self, other: RuleState) -> None:
+        """Lift what another walk through the same program has lifted."""
+        self.asked |= other.asked
+        self._constants |= other._constants
+        self._open |= other._open
+
     def prepare(self, module: LoadedModule) -> None:
         """Add the next module's calls with constant arguments."""
         calls: dict[int, list[tuple[str, int]]] = defaultdict(list)
