@@ -45,9 +45,12 @@ class SharedEbpf:
     def follow_front(self, number: int, scope: ContainerScope, pid: int) -> Trace | None:
         """Follow a process that is about to make a container; None if it has ended.
 
-        Raises OSError, bpf.VerifierError.
+        What it runs is read before this returns: it may execute the runtime then, and /proc has no
+        arguments meanwhile. Raises OSError, bpf.VerifierError.
         """
-        return self._follow(number, scope, pid)
+        trace = self._follow(number, scope, pid)
+        self.harvest.collect()
+        return trace
 
     def follow_running(self, number: int, scope: ContainerScope) -> Trace | None:
         """Follow the processes of a container that runs; None if there are none."""
