@@ -116,13 +116,16 @@ def break_off_an_endless_script(box: Container) -> None:
     with connect(box.port) as client:
         client.sendall(b"*3\r\n$4\r\nEVAL\r\n$17\r\nwhile 1 do   end \r\n$1\r\n0\r\n")
 
-        def broken_off() -> bool:
-            try:
-                return ask(box, "SCRIPT", "KILL") == "+OK"
-            except RedisError:
-                return False
+        wait_until(lambda: _succeeds(box, "SCRIPT", "KILL"))
+        wait_until(lambda: _succeeds(box, "CONFIG", "GET", "port"))  # the script has ended
 
-        wait_until(broken_off)
+
+def _succeeds(box: Container, *words: str) -> bool:
+    try:
+        ask(box, *words)
+    except RedisError:
+        return False
+    return True
 
 
 @step
