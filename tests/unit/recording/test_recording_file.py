@@ -125,6 +125,7 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     [
         ({"entries": calls("\x1b[31m", "read")}, "there is no stage"),
         ({"entries": calls("program", "read", runs=0)}, "runs: less than 1"),
+        ({"runs": 0}, "runs: less than 1"),
         ({"hosts": [RecordedHost(kernel="6.12", arch="pdp11")]}, "unknown architecture 'pdp11'"),
     ],
 )

@@ -40,6 +40,8 @@ def find_fault(recording: Recording) -> tuple[str, str] | None:
 
 
 def _find_wrong_count(recording: Recording) -> tuple[str, str] | None:
+    if recording.runs < 1:
+        return "runs", "less than 1"
     for place, rows in _list_counts(recording):
         if not all(0 <= row.running <= row.count for row in rows):
             return f"{place}[].running", "more than count, or less than 0"
