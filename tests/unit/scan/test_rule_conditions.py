@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from seclatch.scan.analysis.library_rules import load_rules
 from seclatch.scan.image.rootfs_reader import Rootfs
 from seclatch.scan.ld.library_search import LoadedModule
 from seclatch.scan.ld.linker import LinkedProgram
@@ -100,3 +101,13 @@ def test_preloaded_files_count(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/ld.so.preload").write_text("lib/one.so\n")
     assert condition_holds("relative-paths", LinkedProgram(Rootfs(tmp_path), SummaryCache(None)))
+
+
+def test_all_rules_ask_a_function_for_the_same_arguments() -> None:
+    """Constants are kept by function: of two positions in rules, one would never be seen."""
+    rules = load_rules()
+    for value in (value for rule in rules.rules for value in rule.values):
+        for name in value.functions:
+            assert rules.arguments[name] == value.argument, name
+            assert (name in rules.texts) == value.text, name
+            assert value.also is None or rules.second[name] == value.also.argument, name

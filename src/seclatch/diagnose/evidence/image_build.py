@@ -24,7 +24,7 @@ def builds_image(command: Sequence[str]) -> bool:
 
 
 def takes_step_options(command: Sequence[str]) -> bool:
-    """Return whether it builds an image whose steps take another profile or a capability."""
+    """Return whether it builds an image with options for a profile or capability of the steps."""
     client, verb = _find_build(command)
     return verb >= 0 and client in _WITH_STEP_OPTIONS
 

@@ -247,7 +247,7 @@ def _carry(name: str, way: _Way, rule: Rule) -> tuple[tuple[Arg, ...] | None, st
 
 
 def _applies_to_fork(args: tuple[Arg, ...], name: str) -> bool:
-    """Whether conditions of clone hold for what fork or vfork does."""
+    """Return whether conditions of clone hold for the flags of fork or vfork."""
     return any(
         all(arg.index == 0 and matches_value(arg, _FLAGS[name]) for arg in alternative)
         for alternative in list_alternatives(args)
